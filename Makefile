@@ -1,0 +1,179 @@
+# libzmalloc - one Makefile, not recursive.  `make help` lists the targets.
+
+CC       ?= cc
+CXX      ?= c++
+AR       ?= ar
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+OPT      ?= -O2
+SAN      ?=
+WERROR   ?= 0
+VERSION  := 0.1.0
+
+LIBDIR     ?= $(PREFIX)/lib
+BINDIR     ?= $(PREFIX)/bin
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+
+# A sanitizer build has a tree of its own, so that switching costs nothing.
+comma := ,
+ifneq ($(SAN),)
+O        := $(BUILD)/san-$(subst $(comma),-,$(SAN))
+SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+else
+O        := $(BUILD)
+SANFLAGS :=
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wundef -Wvla -Wformat=2 \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+DEFS    := -D_GNU_SOURCE -DZM_VERSION='"$(VERSION)"'
+CFLAGS  ?= $(OPT) -g
+ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(DEFS) $(CFLAGS) -MMD -MP
+
+# The library: no sanitizer (it is the allocator), only its own symbols.
+LIB_CFLAGS  = $(ALL_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
+	-fasynchronous-unwind-tables -Ilibzmalloc -Ilibzmalloc/include
+LIB_LDFLAGS = -shared -Wl,-soname,libzmalloc.so -Wl,--version-script=libzmalloc/exports.map \
+	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack -Wl,--gc-sections
+TOOL_CFLAGS  = $(ALL_CFLAGS) $(SANFLAGS) -fPIE -I. -Icommon -Ischema -I$(O)/gen \
+	$(shell pkg-config --cflags sqlite3 libdw jansson 2>/dev/null)
+TOOL_LDFLAGS = $(SANFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack
+
+lib_src     := $(wildcard $(addprefix libzmalloc/,os/*.c zone/*.c malloc/*.c logger/*.c scan/*.c))
+common_src  := $(wildcard common/*.c schema/*.c)
+zrecord_src := $(wildcard zrecord/*.c)
+zleaks_src  := $(wildcard zleaks/*.c)
+lib_obj     := $(lib_src:%.c=$(O)/obj/%.o)
+common_obj  := $(common_src:%.c=$(O)/obj/%.o)
+zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
+zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
+
+zrecord_libs := -lsqlite3 -ldw -lelf -liberty
+zleaks_libs  := -lsqlite3 -ljansson
+
+all: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zrecord $(O)/zleaks $(O)/zmalloc.pc
+
+$(O)/libzmalloc.so: $(lib_obj) libzmalloc/exports.map
+	$(CC) $(LIB_LDFLAGS) $(LDFLAGS) -o $@ $(lib_obj)
+
+$(O)/libzmalloc.a: $(lib_obj)
+	rm -f $@
+	$(AR) rcs $@ $(lib_obj)
+
+$(O)/zrecord: $(zrecord_obj) $(common_obj)
+	$(CC) $(TOOL_LDFLAGS) $(LDFLAGS) -o $@ $^ $(zrecord_libs)
+
+$(O)/zleaks: $(zleaks_obj) $(common_obj)
+	$(CC) $(TOOL_LDFLAGS) $(LDFLAGS) -o $@ $^ $(zleaks_libs) $(zrecord_libs)
+
+$(O)/zmalloc.pc: Makefile
+	@mkdir -p $(@D)
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: zmalloc' \
+	  'Description: debugging and leak-detection malloc' 'Version: $(VERSION)' \
+	  'Libs: -L$(LIBDIR) -lzmalloc' 'Cflags: -I$(INCLUDEDIR)' > $@
+
+$(O)/obj/libzmalloc/%.o: libzmalloc/%.c
+	@mkdir -p $(@D)
+	$(CC) $(LIB_CFLAGS) -c -o $@ $<
+
+$(O)/obj/%.o: %.c | $(O)/gen/schema_sql.h
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c -o $@ $<
+
+# The SQL of schema/ as C string literals.
+$(O)/gen/schema_sql.h: schema/tables.sql schema/views.sql
+	@mkdir -p $(@D)
+	{ for f in tables views; do \
+	    printf 'static const char schema_%s_sql[] =\n' $$f; \
+	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' schema/$$f.sql; \
+	    printf ';\n'; done; } > $@
+
+deps:
+	@sh .ci/deps
+
+check: deps
+	@$(MAKE) --no-print-directory all tests
+	@BUILD=$(O) tests/run
+
+demo: deps
+	@$(MAKE) --no-print-directory all $(O)/examples/shop
+	@BUILD=$(O) examples/demo
+
+bench: all
+	@BUILD=$(O) bench/run
+
+# Test programs: one source, one program; unit tests see the library's insides.
+unit_src  := $(wildcard tests/unit/*.c)
+prog_src  := $(wildcard tests/programs/*.c) $(wildcard tests/misuse/*.c) $(wildcard tests/stress/*.c)
+progxx_src := $(wildcard tests/programs/*.cc)
+test_bin  := $(unit_src:%.c=$(O)/%) $(prog_src:%.c=$(O)/%) $(progxx_src:%.cc=$(O)/%)
+tests: $(test_bin) $(O)/examples/shop
+
+$(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -I. -Ilibzmalloc -Ilibzmalloc/include -Icommon -Ischema -I$(O)/gen -Itests \
+	  -fno-builtin -o $@ $< $(O)/libzmalloc.a $(common_obj) $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
+
+# -O1 -fno-inline: stacks that a test can name; no builtin malloc: none is optimised away.
+$(O)/tests/%: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -O1 -g -fno-builtin -fno-inline \
+	  -fno-optimize-sibling-calls -Ilibzmalloc/include -MMD -MP -o $@ $< -lpthread -ldl
+
+$(O)/tests/%: tests/%.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -Wall -Wextra -O1 -g -fno-builtin -fno-inline \
+	  -fno-optimize-sibling-calls -Ilibzmalloc/include -MMD -MP -o $@ $< -lpthread -ldl
+
+$(O)/examples/%: examples/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -O1 -g -MMD -MP -o $@ $< -lpthread
+
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR)/zmalloc $(addprefix $(MANDIR)/man,1 3 5 7))
+	install -m 755 $(O)/zrecord $(O)/zleaks $(DESTDIR)$(BINDIR)
+	install -m 755 $(O)/libzmalloc.so $(DESTDIR)$(LIBDIR)
+	install -m 644 $(O)/libzmalloc.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(O)/zmalloc.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 libzmalloc/include/zmalloc/*.h $(DESTDIR)$(INCLUDEDIR)/zmalloc
+	for s in 1 3 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(MANDIR)/man$$s; done
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,zrecord zleaks)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libzmalloc.so libzmalloc.a pkgconfig/zmalloc.pc)
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/zmalloc
+	for s in 1 3 5 7; do for f in man/*.$$s; do \
+	  rm -f $(DESTDIR)$(MANDIR)/man$$s/$${f##*/}; done; done
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+lint:
+	@sh .ci/lint
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@printf '%s\n' \
+	  'make            build everything under build/' \
+	  'make deps       install the packages that are missing' \
+	  'make demo       record an example, print its leaks and growth' \
+	  'make check      build and run all tests' \
+	  'make bench      timings beside the installed peers, as ratios' \
+	  'make install    PREFIX=/usr/local DESTDIR= ; make uninstall undoes it' \
+	  'make format     clang-format; make lint: format, clang-tidy, cppcheck' \
+	  'make SAN=address,undefined check   the same under sanitizers'
+
+-include $(lib_obj:.o=.d) $(common_obj:.o=.d) $(zrecord_obj:.o=.d) $(zleaks_obj:.o=.d)
+-include $(wildcard $(O)/tests/*/*.d)
+
+.PHONY: all deps check demo bench tests install uninstall format lint clean help
+.DELETE_ON_ERROR:

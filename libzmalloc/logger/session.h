@@ -1,0 +1,446 @@
+/*
+ * session.h - the session segment: what a recorded process shares with the
+ * recorder.
+ *
+ * The segment is one sparse memfd.  The target creates it, maps it, hands the
+ * descriptor to the recorder over a local socket (struct zs_hello) and closes
+ * it.  From then on the target writes into plain memory and the recorder reads
+ * it, also after the target was killed: nothing is ever buffered elsewhere.
+ *
+ * This header is the only thing the tools include from the library, and the
+ * library and the tools include nothing else in common.  It depends on libc
+ * headers alone.  Readers must treat every field as untrusted: a wild write of
+ * the target may have hit the segment.
+ *
+ * Glossary
+ *   tag      16 bytes per block: who allocated it, how much, when.  A block
+ *            is live exactly when tag.w0 != 0.  Tags lie in arrays, one array
+ *            per region, found through the region directory.
+ *   region   a run of addresses that one tier of one zone carves blocks from
+ *            (a nano slab, a tiny/small/medium region, or one large block).
+ *   node     one frame of the stack trie: (return address, parent node).
+ *   stack    a trie node at which some allocation happened, with counters.
+ *   shard    the size-class counters of one zone that one thread writes;
+ *            the process's counter is the sum over all shards.
+ *   pool     the growing part of the segment: tags, shards, strings.
+ *
+ * Layout: header page(s), then the fixed tables at the offsets the header
+ * gives, then the pool up to header.pool_used.  Offsets are bytes from the
+ * start of the segment; 0 means "none".
+ *
+ * Writers: each field says who writes it.  "owner" is the thread that the
+ * record belongs to.  All words that change while the recorder reads are
+ * written with single aligned stores.
+ */
+#ifndef ZMALLOC_LOGGER_SESSION_H
+#define ZMALLOC_LOGGER_SESSION_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ZS_MAGIC   UINT64_C(0x3153534d4c414d5a) /* "ZMALMSS1" */
+#define ZS_VERSION 1u
+
+/* ---- size classes ----------------------------------------------------- */
+
+/*
+ * A size class is the usable size of a block: multiples of 16 up to 1008
+ * (nano and tiny), of 512 up to 32 KiB (small), of 32 KiB up to 8 MiB
+ * (medium), then the next power of two (large).
+ */
+enum {
+	ZS_CLASS_TINY_MAX = 1008,
+	ZS_CLASS_SMALL_MAX = 32 << 10,
+	ZS_CLASS_MEDIUM_MAX = 8 << 20,
+	ZS_CLASS_TINY = 0,     /* 63 classes: 16, 32, .. 1008 */
+	ZS_CLASS_SMALL = 63,   /* 63 classes: 1024, 1536, .. 32768 */
+	ZS_CLASS_MEDIUM = 126, /* 255 classes: 64K, 96K, .. 8M */
+	ZS_CLASS_LARGE = 381,  /* 40 classes: 16M, 32M, .. 2^63 */
+	ZS_CLASSES = 421
+};
+
+/* Index of the class of a block with so many usable bytes. */
+static inline unsigned
+zs_class_index(size_t usable)
+{
+	if (usable <= ZS_CLASS_TINY_MAX)
+		return usable ? (unsigned)((usable - 1) >> 4) : 0;
+	if (usable <= ZS_CLASS_SMALL_MAX)
+		return ZS_CLASS_SMALL - 2 + (unsigned)((usable + 511) >> 9);
+	if (usable <= ZS_CLASS_MEDIUM_MAX)
+		return ZS_CLASS_MEDIUM - 2 + (unsigned)((usable + 32767) >> 15);
+	unsigned log = 64 - (unsigned)__builtin_clzll(usable - 1);
+	return ZS_CLASS_LARGE + (log > 63 ? 63 : log) - 24;
+}
+
+/* Largest usable size of a class: the number that users see. */
+static inline uint64_t
+zs_class_bytes(unsigned index)
+{
+	if (index < ZS_CLASS_SMALL)
+		return (uint64_t)(index + 1) << 4;
+	if (index < ZS_CLASS_MEDIUM)
+		return (uint64_t)(index - ZS_CLASS_SMALL + 2) << 9;
+	if (index < ZS_CLASS_LARGE)
+		return (uint64_t)(index - ZS_CLASS_MEDIUM + 2) << 15;
+	return UINT64_C(1) << (index - ZS_CLASS_LARGE + 24);
+}
+
+/* ---- tags ------------------------------------------------------------- */
+
+/* Which entry point made the block. */
+enum zs_fn {
+	ZS_FN_OTHER,
+	ZS_FN_MALLOC,
+	ZS_FN_CALLOC,
+	ZS_FN_REALLOC,
+	ZS_FN_MEMALIGN, /* memalign, posix_memalign, aligned_alloc, valloc .. */
+	ZS_FN_NEW,
+	ZS_FN_NEW_ARRAY,
+	ZS_FN_ZONE /* malloc_zone_* */
+};
+
+/* What the scan said of a live block. */
+enum zs_verdict {
+	ZS_UNSCANNED,
+	ZS_REACHABLE,
+	ZS_POSSIBLE,
+	ZS_INDIRECT,
+	ZS_DEFINITE
+};
+
+/*
+ * w0: bits 0-31 stack id (never 0 in a live block), 32-55 requested bytes
+ *     (all ones in a large block: see zs_region.large_size), 56-59 zs_fn,
+ *     60-63 zs_verdict.
+ * w1: bits 0-29 milliseconds since the session began (all ones: later than
+ *     that can say), 30-49 thread index (0: not known), 50-53 offset of the
+ *     block's start inside the tag's granule, in quanta, 54-62 block length
+ *     in quanta (0: one slot, or a large block).
+ *
+ * malloc stores w1, then w0; free stores 0 in w0.
+ */
+struct zs_tag {
+	uint64_t w0;
+	uint64_t w1;
+};
+static_assert(sizeof(struct zs_tag) == 16, "tag size");
+
+#define ZS_TAG_SIZE_MAX	  ((UINT64_C(1) << 24) - 1)
+#define ZS_TAG_MS_MAX	  ((UINT64_C(1) << 30) - 1)
+#define ZS_TAG_THREAD_MAX ((UINT64_C(1) << 20) - 1)
+
+static inline uint64_t
+zs_tag_w0(uint32_t stack, uint64_t size, enum zs_fn fn)
+{
+	if (size > ZS_TAG_SIZE_MAX)
+		size = ZS_TAG_SIZE_MAX;
+	return stack | size << 32 | (uint64_t)fn << 56;
+}
+
+static inline uint64_t
+zs_tag_w1(uint64_t ms, uint64_t thread, unsigned sub, unsigned quanta)
+{
+	if (ms > ZS_TAG_MS_MAX)
+		ms = ZS_TAG_MS_MAX;
+	if (thread > ZS_TAG_THREAD_MAX)
+		thread = 0;
+	return ms | thread << 30 | (uint64_t)(sub & 15) << 50 |
+	       (uint64_t)(quanta & 511) << 54;
+}
+
+static inline uint32_t
+zs_tag_stack(uint64_t w0)
+{
+	return (uint32_t)w0;
+}
+static inline uint64_t
+zs_tag_size(uint64_t w0)
+{
+	return w0 >> 32 & ZS_TAG_SIZE_MAX;
+}
+static inline unsigned
+zs_tag_fn(uint64_t w0)
+{
+	return w0 >> 56 & 15;
+}
+static inline unsigned
+zs_tag_verdict(uint64_t w0)
+{
+	return (unsigned)(w0 >> 60);
+}
+static inline uint64_t
+zs_tag_ms(uint64_t w1)
+{
+	return w1 & ZS_TAG_MS_MAX;
+}
+static inline uint32_t
+zs_tag_thread(uint64_t w1)
+{
+	return w1 >> 30 & ZS_TAG_THREAD_MAX;
+}
+static inline unsigned
+zs_tag_sub(uint64_t w1)
+{
+	return w1 >> 50 & 15;
+}
+static inline unsigned
+zs_tag_quanta(uint64_t w1)
+{
+	return w1 >> 54 & 511;
+}
+
+/* ---- region directory ------------------------------------------------- */
+
+enum zs_tier {
+	ZS_TIER_NONE, /* entry unused */
+	ZS_TIER_NANO,
+	ZS_TIER_TINY,
+	ZS_TIER_SMALL,
+	ZS_TIER_MEDIUM,
+	ZS_TIER_LARGE
+};
+
+/*
+ * One entry per region, indexed by region id.
+ *
+ * Address of tag i:
+ *   nano     base + i * quantum                        usable = quantum
+ *   rack     base + (i << tag_shift) + sub * quantum   usable = quanta *
+ * quantum large    base                                      usable = bytes
+ * where a rack's granule (1 << tag_shift) is the least size of a block in that
+ * region, so that no two live blocks share a tag.
+ *
+ * Writer: whoever creates or removes the region, under the zone's lock; tier
+ * is stored last when created and first (as NONE) when removed.
+ */
+struct zs_region {
+	uint64_t base;
+	uint64_t bytes;
+	uint64_t tags; /* offset of the tag array */
+	uint64_t
+	    large_size; /* requested bytes of the block in a large region */
+	uint32_t tag_count;
+	uint32_t quantum; /* slot size of a nano slab, quantum of a rack */
+	uint16_t zone;	  /* zone id */
+	uint8_t tag_shift;
+	uint8_t tier;	     /* enum zs_tier */
+	uint32_t generation; /* incremented at each reuse of the entry */
+	uint32_t reserved[3];
+};
+static_assert(sizeof(struct zs_region) == 64, "region size");
+
+/* ---- zones ------------------------------------------------------------ */
+
+enum {
+	ZS_ZONES_MAX = 256,
+	ZS_ZONE_NONE = 0,
+	ZS_ZONE_DEFAULT = 1,
+	ZS_ZONE_LOGGER = 2
+};
+
+/* Indexed by zone id; written under the registry's lock. */
+struct zs_zone {
+	uint8_t in_use; /* stays 1 after the zone was destroyed */
+	char name[63];	/* NUL-terminated */
+};
+
+/* ---- stacks ----------------------------------------------------------- */
+
+/* Frames whose pc is one of these are remarks, not addresses. */
+#define ZS_PC_CUT     UINT64_C(1) /* frames were left out here: depth limit */
+#define ZS_PC_UNKNOWN UINT64_C(2) /* the unwinder could not go on from here */
+#define ZS_PC_EARLY   UINT64_C(3) /* before the unwinder was loaded */
+
+/*
+ * One frame.  Nodes are immutable once node_count covers them, except stack.
+ * Node 0 is the root of the trie and no frame.
+ */
+struct zs_node {
+	uint64_t pc_module; /* bits 0-47 return address, 48-63 module index */
+	uint32_t parent;    /* the caller's node; 0: outermost frame */
+	uint32_t stack; /* index in the stack table; 0: none allocated here */
+};
+static_assert(sizeof(struct zs_node) == 16, "node size");
+
+static inline uint64_t
+zs_node_pc(const struct zs_node *n)
+{
+	return n->pc_module & ((UINT64_C(1) << 48) - 1);
+}
+static inline unsigned
+zs_node_module(const struct zs_node *n)
+{
+	return (unsigned)(n->pc_module >> 48);
+}
+
+/* Counters of one stack; entry 0 is unused.  Written by all threads. */
+struct zs_stack {
+	uint32_t node; /* leaf: the caller of the allocation function */
+	uint32_t flags;
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t bytes;	      /* requested, all allocations */
+	uint64_t freed_bytes; /* requested, of the freed ones */
+	uint64_t peak_bytes;  /* highest live bytes */
+	uint64_t temporary;   /* freed before the thread's next allocation */
+	uint64_t reserved;
+};
+static_assert(sizeof(struct zs_stack) == 64, "stack size");
+
+/* ---- size-class counters ---------------------------------------------- */
+
+struct zs_counter {
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t bytes;
+	uint64_t freed_bytes;
+};
+
+/* Written by the owning thread only; reused, not cleared, by a later one. */
+struct zs_shard {
+	uint32_t zone;
+	uint32_t thread; /* index of the thread that writes it now; 0: none */
+	uint64_t next; /* offset of the next shard of the list in the header */
+	struct zs_counter class[ZS_CLASSES];
+};
+
+/* ---- threads ---------------------------------------------------------- */
+
+/* Indexed by thread index; entry 0 is unused.  Never reused. */
+struct zs_thread {
+	int32_t tid; /* as the kernel's gettid() */
+	uint32_t flags;
+	uint64_t started_ns; /* since the session began */
+	uint64_t ended_ns;   /* 0: not seen to end */
+	uint64_t allocations;
+	uint64_t frees; /* by this thread, of any thread's blocks */
+	uint64_t bytes;
+	char name[16]; /* comm at the first and, if it ended, last moment */
+};
+static_assert(sizeof(struct zs_thread) == 64, "thread size");
+
+/* ---- modules ---------------------------------------------------------- */
+
+/* Indexed by module index; entry 0 is unused.  Never reused or removed. */
+struct zs_module {
+	uint64_t start; /* lowest address of its loadable segments */
+	uint64_t end;	/* first address after them */
+	uint64_t bias;	/* run-time address minus address in the file */
+	uint64_t path;	/* offset of a NUL-terminated string; may be empty */
+	uint64_t loaded_ns;
+	uint64_t unloaded_ns; /* 0: not seen to go */
+	uint8_t build_id_bytes;
+	uint8_t build_id[31];
+};
+
+/* ---- leaks ------------------------------------------------------------ */
+
+/* What is lost together with a definite block, if anything. */
+struct zs_group {
+	uint64_t leader; /* address of the definite block */
+	uint64_t indirect_blocks;
+	uint64_t indirect_bytes;
+};
+
+struct zs_mark {
+	uint64_t t_ns;
+	uint64_t label; /* offset of a NUL-terminated string */
+};
+
+/* ---- header ----------------------------------------------------------- */
+
+enum zs_state {
+	ZS_STARTING,
+	ZS_RUNNING,
+	ZS_EXITING, /* exit() began; frees still count */
+	ZS_SCANNED, /* verdicts are in the tags; nothing is recorded any more */
+	ZS_STOPPED  /* recording was switched off in the running program */
+};
+
+enum zs_cause { ZS_CAUSE_START, ZS_CAUSE_FORK, ZS_CAUSE_ATTACH };
+
+/* Why a record may be incomplete: bits of zs_header.trouble. */
+enum {
+	ZS_TROUBLE_NO_MEMORY = 1, /* the segment is full: events were lost */
+	ZS_TROUBLE_NO_UNWINDER =
+	    2, /* libunwind not found: stacks of one frame */
+	ZS_TROUBLE_SCAN_FAILED = 4, /* the scan could not finish */
+	ZS_TROUBLE_THREADS_MISSED =
+	    8 /* threads that did not stop for the scan */
+};
+
+/* A fixed table: entries of `stride` bytes at `offset`; `count` are used,
+ * counting the unused entry 0.  count grows after the entry is written. */
+struct zs_table {
+	uint64_t offset;
+	uint32_t stride;
+	uint32_t capacity;
+	uint32_t count;
+	uint32_t reserved;
+};
+
+struct zs_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_bytes; /* sizeof(struct zs_header) */
+	uint64_t bytes;	       /* size of the segment */
+	uint64_t pool;	       /* offset where the pool begins */
+	uint64_t pool_used;    /* offset of its first unused byte; atomic */
+
+	int32_t pid; /* in the target's own pid namespace */
+	int32_t ppid;
+	uint32_t cause;	      /* enum zs_cause */
+	uint32_t state;	      /* enum zs_state; atomic */
+	uint32_t trouble;     /* bits; atomic or */
+	uint32_t depth;	      /* frames kept per stack */
+	uint64_t lost_events; /* events that could not be recorded; atomic */
+	uint64_t inherited_frees; /* frees of blocks older than the session */
+
+	uint64_t start_realtime_ns;  /* CLOCK_REALTIME */
+	uint64_t start_monotonic_ns; /* CLOCK_MONOTONIC: the session's zero */
+	uint64_t exit_ns;	     /* since the session began; 0: not seen */
+	int32_t exit_status;	     /* argument of exit() */
+	uint32_t exit_status_known;
+
+	uint64_t live_bytes; /* published by threads in steps of publish_step */
+	uint64_t peak_bytes; /* highest live_bytes */
+	uint64_t peak_ns;
+	uint64_t publish_step; /* bytes a thread may hold back */
+
+	uint64_t scan_begin_ns;
+	uint64_t scan_end_ns;
+	uint64_t scan_root_bytes; /* bytes read as roots */
+	uint32_t scan_threads; /* threads stopped, the scanning one included */
+	uint32_t scan_threads_missed;
+
+	uint64_t command; /* offset of argv, NUL-separated */
+	uint64_t command_bytes;
+	uint64_t exe; /* offset of the path of /proc/self/exe */
+
+	uint64_t shards; /* offset of the first shard */
+
+	struct zs_table regions;
+	struct zs_table zones;
+	struct zs_table nodes;
+	struct zs_table stacks;
+	struct zs_table threads;
+	struct zs_table modules;
+	struct zs_table groups;
+	struct zs_table marks;
+};
+
+/* ---- handing it over -------------------------------------------------- */
+
+/* The one message on the recorder's SOCK_SEQPACKET socket; the segment's
+ * descriptor travels with it.  No answer is sent. */
+struct zs_hello {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t cause;
+	int32_t pid;
+	int32_t ppid;
+};
+
+#endif

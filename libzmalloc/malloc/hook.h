@@ -1,0 +1,84 @@
+/*
+ * hook.h - the one place where the allocator knows of the recorder.
+ *
+ * malloc/ calls through zm_hook when zm_hook_on is set; logger/ implements the
+ * table and hands it over from zm_logger_boot.  Linked without logger/, the
+ * weak default of zm_logger_boot returns NULL and nothing is ever recorded.
+ *
+ * Rules for the entry points
+ * - alloc after the block exists and before it is returned, with the return
+ *   address of the entry point: the frame that the program knows.
+ * - free before the block goes back to its zone, so that its tag is clear
+ *   before anybody can get it again.
+ * - realloc is, in the record, a free of the old block and an allocation of
+ *   the new one, also in place; a failed one is nothing.
+ * - while zm_thread()->in_logger is not 0, malloc and relatives of that thread
+ *   serve from the logger zone and call no alloc hook; free always works by
+ *   the block's own zone.
+ */
+#ifndef ZMALLOC_MALLOC_HOOK_H
+#define ZMALLOC_MALLOC_HOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum zm_fn { /* the values of enum zs_fn in logger/session.h */
+	     ZM_FN_OTHER,
+	     ZM_FN_MALLOC,
+	     ZM_FN_CALLOC,
+	     ZM_FN_REALLOC,
+	     ZM_FN_MEMALIGN,
+	     ZM_FN_NEW,
+	     ZM_FN_NEW_ARRAY,
+	     ZM_FN_ZONE
+};
+
+struct zm_hook {
+	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra);
+	void (*free)(void *p);
+	/* realloc in place: one free and one allocation of the same block */
+	void (*resize)(void *p, size_t size, const void *ra);
+	/* a zone was created, renamed or destroyed */
+	void (*zone)(uint16_t id, const char *name);
+	/* a thread that has a zm_thread ends (its logger pointer may be set) */
+	void (*thread_exit)(void *logger);
+	/* around fork; locks of the logger rank above all zone locks */
+	void (*fork_prepare)(void);
+	void (*fork_parent)(void);
+	void (*fork_child)(void);
+	/* library constructor: libc is up, dlopen works */
+	void (*started)(void);
+	/* library destructor; status is exit's argument if known */
+	void (*exiting)(int status, int known);
+};
+
+extern const struct zm_hook *zm_hook;
+extern int zm_hook_on; /* read on each call; set once zm_hook is valid */
+
+/*
+ * Called once, at the first malloc of the process or in the constructor,
+ * whichever is first, when the options ask for tracing.  Returns the table or
+ * NULL.  It must use system calls only: libc may not be initialised.
+ */
+const struct zm_hook *zm_logger_boot(void);
+
+/*
+ * What each thread keeps, behind one initial-exec TLS pointer.  malloc/ owns
+ * it; the logger uses in_logger and logger.
+ */
+struct zm_thread {
+	unsigned in_logger; /* depth of logger code on this thread */
+	void *logger;	    /* the logger's own per-thread data, or NULL */
+	/* malloc/ adds its caches behind these in a struct of its own */
+};
+
+/* This thread's record, created when missing; NULL only out of memory or
+ * after the thread's destructors ran. */
+struct zm_thread *zm_thread(void);
+
+/* Memory for the logger itself, from the logger zone: never recorded, never
+ * scanned.  NULL when out of memory.  Freed with zm_logger_free. */
+void *zm_logger_alloc(size_t bytes);
+void zm_logger_free(void *p);
+
+#endif

@@ -1,0 +1,113 @@
+-- Tables of a report.  Private: readers use the views (views.sql), whose
+-- names and columns are the public interface.  FORMAT.md explains both.
+-- Times are seconds since the process's recording began unless said otherwise.
+
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,      -- 'state' ('recording' or 'finished'), 'recorder_pid',
+  value                        -- 'recorder_version', 'interval_s', 'options', ..
+) WITHOUT ROWID;
+
+CREATE TABLE process_info (
+  process_id      INTEGER PRIMARY KEY,
+  pid             INTEGER NOT NULL,
+  parent_pid      INTEGER,
+  command         TEXT,        -- JSON array of the arguments
+  exe             TEXT,
+  cause           TEXT,        -- 'start', 'fork', 'attach'
+  started         REAL,        -- Unix time
+  ended           REAL,        -- Unix time, NULL while it runs
+  exit_code       INTEGER,
+  signal          INTEGER,
+  recording       TEXT NOT NULL, -- 'complete', or why it is not
+  allocations     INTEGER, frees INTEGER, bytes_allocated INTEGER,
+  live_blocks     INTEGER, live_bytes INTEGER,
+  peak_bytes      INTEGER, peak_t REAL, peak_error INTEGER, -- peak is exact to +- peak_error
+  lost_events     INTEGER, inherited_frees INTEGER,
+  frames_cut      INTEGER,     -- stacks cut at the depth limit
+  scan_t          REAL,        -- when the leak scan ran; NULL: it did not
+  scan_seconds    REAL, scan_threads INTEGER, scan_threads_missed INTEGER
+);
+
+CREATE TABLE thread_info (
+  process_id INTEGER NOT NULL, thread_id INTEGER NOT NULL,
+  tid INTEGER, name TEXT, started REAL, ended REAL,
+  allocations INTEGER, frees INTEGER, bytes INTEGER,
+  PRIMARY KEY (process_id, thread_id)
+) WITHOUT ROWID;
+
+CREATE TABLE zone_info (
+  process_id INTEGER NOT NULL, zone_id INTEGER NOT NULL, name TEXT NOT NULL,
+  PRIMARY KEY (process_id, zone_id)
+) WITHOUT ROWID;
+
+CREATE TABLE module_info (
+  module_id INTEGER PRIMARY KEY,
+  path TEXT, build_id TEXT,    -- lower-case hex
+  UNIQUE (path, build_id)
+);
+
+-- One source location; a return address has one or, with inlining, several.
+CREATE TABLE location (
+  location_id INTEGER PRIMARY KEY,
+  module_id   INTEGER, offset INTEGER, -- of the call, relative to the file's addresses
+  function TEXT, file TEXT, line INTEGER,
+  inlined  INTEGER NOT NULL DEFAULT 0  -- 1: inlined into the next frame
+);
+
+-- A remark in place of a frame ('frames left out', ..) is a location whose
+-- function says so in angle brackets and whose module is NULL.
+CREATE TABLE stack_entry (
+  stack_id INTEGER NOT NULL, depth INTEGER NOT NULL, location_id INTEGER NOT NULL,
+  PRIMARY KEY (stack_id, depth)
+) WITHOUT ROWID;
+
+CREATE TABLE stack_info (
+  stack_id    INTEGER PRIMARY KEY, -- unique in the report, not only in the process
+  process_id  INTEGER NOT NULL,
+  allocations INTEGER, frees INTEGER, bytes INTEGER,
+  live_blocks INTEGER, live_bytes INTEGER, peak_bytes INTEGER, temporary INTEGER
+);
+
+CREATE TABLE block_info (
+  process_id INTEGER NOT NULL, address INTEGER NOT NULL,
+  size INTEGER NOT NULL, usable_size INTEGER, zone_id INTEGER, size_class INTEGER,
+  stack_id INTEGER, thread_id INTEGER, allocated_at REAL, freed_at REAL,
+  kind INTEGER NOT NULL,       -- key of leak_kind
+  made_by TEXT                 -- 'malloc', 'calloc', 'new[]', ..
+);
+
+CREATE TABLE leak_kind (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);
+INSERT INTO leak_kind VALUES
+  (0, 'unscanned'), (1, 'reachable'), (2, 'possible'), (3, 'indirect'), (4, 'definite');
+
+CREATE TABLE leak_stack (
+  process_id INTEGER NOT NULL, kind INTEGER NOT NULL, stack_id INTEGER NOT NULL,
+  blocks INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  indirect_blocks INTEGER NOT NULL, indirect_bytes INTEGER NOT NULL, -- lost with them
+  PRIMARY KEY (process_id, kind, stack_id)
+) WITHOUT ROWID;
+
+CREATE TABLE sample (
+  process_id INTEGER NOT NULL, sample INTEGER NOT NULL, t REAL NOT NULL,
+  live_blocks INTEGER, live_bytes INTEGER, rss_bytes INTEGER, mapped_bytes INTEGER,
+  PRIMARY KEY (process_id, sample)
+) WITHOUT ROWID;
+
+-- Only what changed since the previous sample.
+CREATE TABLE class_sample (
+  process_id INTEGER NOT NULL, zone_id INTEGER NOT NULL, size_class INTEGER NOT NULL,
+  sample INTEGER NOT NULL,
+  live_blocks INTEGER NOT NULL, live_bytes INTEGER NOT NULL,
+  total_blocks INTEGER NOT NULL, total_bytes INTEGER NOT NULL,
+  PRIMARY KEY (process_id, zone_id, size_class, sample)
+) WITHOUT ROWID;
+
+CREATE TABLE stack_sample (
+  stack_id INTEGER NOT NULL, sample INTEGER NOT NULL,
+  live_blocks INTEGER NOT NULL, live_bytes INTEGER NOT NULL,
+  PRIMARY KEY (stack_id, sample)
+) WITHOUT ROWID;
+
+CREATE TABLE mark_info (
+  process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL
+);

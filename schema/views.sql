@@ -1,0 +1,54 @@
+-- The public part of a report: names and columns here do not change meaning.
+
+CREATE VIEW process AS
+  SELECT process_id, pid, parent_pid, command, exe, started, ended, exit_code, signal,
+         recording, cause, allocations, frees, bytes_allocated, live_blocks, live_bytes,
+         peak_bytes, peak_t, peak_error, lost_events, inherited_frees, frames_cut,
+         scan_t, scan_seconds, scan_threads, scan_threads_missed
+  FROM process_info;
+
+CREATE VIEW thread AS
+  SELECT process_id, thread_id, tid, name, started, ended, allocations, frees, bytes
+  FROM thread_info;
+
+CREATE VIEW module AS SELECT module_id, path, build_id FROM module_info;
+
+CREATE VIEW block AS
+  SELECT b.process_id, b.address, b.size, b.usable_size, z.name AS zone, b.size_class,
+         b.stack_id, b.thread_id, b.allocated_at, b.freed_at, k.name AS leak_kind, b.made_by
+  FROM block_info b
+  LEFT JOIN leak_kind k USING (kind)
+  LEFT JOIN zone_info z ON z.process_id = b.process_id AND z.zone_id = b.zone_id;
+
+CREATE VIEW leak_by_stack AS
+  SELECT l.process_id, k.name AS kind, l.stack_id, l.blocks, l.bytes,
+         l.indirect_blocks, l.indirect_bytes
+  FROM leak_stack l JOIN leak_kind k USING (kind);
+
+CREATE VIEW growth_by_class AS
+  SELECT c.process_id, s.t, z.name AS zone, c.size_class, c.live_blocks, c.live_bytes,
+         c.total_blocks, c.total_bytes
+  FROM class_sample c
+  JOIN sample s ON s.process_id = c.process_id AND s.sample = c.sample
+  LEFT JOIN zone_info z ON z.process_id = c.process_id AND z.zone_id = c.zone_id;
+
+CREATE VIEW growth_by_stack AS
+  SELECT i.process_id, s.t, g.stack_id, g.live_blocks, g.live_bytes
+  FROM stack_sample g
+  JOIN stack_info i USING (stack_id)
+  JOIN sample s ON s.process_id = i.process_id AND s.sample = g.sample;
+
+CREATE VIEW stack_total AS
+  SELECT process_id, stack_id, allocations, frees, bytes, live_blocks, live_bytes,
+         peak_bytes, temporary
+  FROM stack_info;
+
+CREATE VIEW stack_frame AS
+  SELECT e.stack_id, e.depth, l.function, l.file, l.line, m.path AS module, l.offset, l.inlined
+  FROM stack_entry e JOIN location l USING (location_id)
+  LEFT JOIN module_info m USING (module_id);
+
+CREATE VIEW process_sample AS
+  SELECT process_id, t, live_bytes, rss_bytes, mapped_bytes, live_blocks FROM sample;
+
+CREATE VIEW mark AS SELECT process_id, t, label FROM mark_info;
