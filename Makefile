@@ -36,12 +36,16 @@ DEFS    := -D_GNU_SOURCE -DZM_VERSION='"$(VERSION)"'
 CFLAGS  ?= $(OPT) -g
 ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(DEFS) $(CFLAGS) -MMD -MP
 
-# The library: no sanitizer (it is the allocator), only its own symbols.
-LIB_CFLAGS  = $(ALL_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+# The library is the allocator, so no sanitizer that brings one; undefined
+# behaviour traps.  Only its own symbols are exported.
+ifneq ($(findstring undefined,$(SAN)),)
+LIBSAN := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+endif
+LIB_CFLAGS  = $(ALL_CFLAGS) $(LIBSAN) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fasynchronous-unwind-tables -Ilibzmalloc -Ilibzmalloc/include
 LIB_LDFLAGS = -shared -Wl,-soname,libzmalloc.so -Wl,--version-script=libzmalloc/exports.map \
-	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack -Wl,--gc-sections
+	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,nodelete -Wl,--gc-sections
 TOOL_CFLAGS  = $(ALL_CFLAGS) $(SANFLAGS) -fPIE -I. -Icommon -Ischema -I$(O)/gen \
 	$(shell pkg-config --cflags sqlite3 libdw jansson 2>/dev/null)
 TOOL_LDFLAGS = $(SANFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack
@@ -56,21 +60,29 @@ zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
 zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
 
 zrecord_libs := -lsqlite3 -ldw -lelf -liberty
-zleaks_libs  := -lsqlite3 -ljansson
+zleaks_libs  := -lsqlite3 -ljansson -lm
 
-all: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zrecord $(O)/zleaks $(O)/zmalloc.pc
+all: lib $(O)/zrecord $(O)/zleaks
+lib: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zmalloc.pc
 
 $(O)/libzmalloc.so: $(lib_obj) libzmalloc/exports.map
-	$(CC) $(LIB_LDFLAGS) $(LDFLAGS) -o $@ $(lib_obj)
+	$(CC) $(LIB_LDFLAGS) $(LDFLAGS) -o $@ $(lib_obj) -lpthread -ldl
 
+# One member: whoever links it gets the constructor and the recorder too.
 $(O)/libzmalloc.a: $(lib_obj)
 	rm -f $@
-	$(AR) rcs $@ $(lib_obj)
+	$(CC) -nostdlib -r -o $(O)/obj/libzmalloc.o $(lib_obj)
+	$(AR) rcs $@ $(O)/obj/libzmalloc.o
 
-$(O)/zrecord: $(zrecord_obj) $(common_obj)
+# An archive, so that each tool takes only what it uses.
+$(O)/obj/common.a: $(common_obj)
+	rm -f $@
+	$(AR) rcs $@ $(common_obj)
+
+$(O)/zrecord: $(zrecord_obj) $(O)/obj/common.a
 	$(CC) $(TOOL_LDFLAGS) $(LDFLAGS) -o $@ $^ $(zrecord_libs)
 
-$(O)/zleaks: $(zleaks_obj) $(common_obj)
+$(O)/zleaks: $(zleaks_obj) $(O)/obj/common.a
 	$(CC) $(TOOL_LDFLAGS) $(LDFLAGS) -o $@ $^ $(zleaks_libs) $(zrecord_libs)
 
 $(O)/zmalloc.pc: Makefile
@@ -102,6 +114,11 @@ check: deps
 	@$(MAKE) --no-print-directory all tests
 	@BUILD=$(O) tests/run
 
+# The tools and the library under sanitizers, driven by the shell tests.
+check-tools: deps
+	@$(MAKE) --no-print-directory all tools-programs
+	@BUILD=$(O) tests/run tools
+
 demo: deps
 	@$(MAKE) --no-print-directory all $(O)/examples/shop
 	@BUILD=$(O) examples/demo
@@ -111,10 +128,13 @@ bench: all
 
 # Test programs: one source, one program; unit tests see the library's insides.
 unit_src  := $(wildcard tests/unit/*.c)
-prog_src  := $(wildcard tests/programs/*.c) $(wildcard tests/misuse/*.c) $(wildcard tests/stress/*.c)
+so_src    := $(wildcard tests/programs/lib*.c)
+prog_src  := $(filter-out $(so_src),$(wildcard tests/programs/*.c)) $(wildcard tests/misuse/*.c) $(wildcard tests/stress/*.c)
 progxx_src := $(wildcard tests/programs/*.cc)
-test_bin  := $(unit_src:%.c=$(O)/%) $(prog_src:%.c=$(O)/%) $(progxx_src:%.cc=$(O)/%)
+test_bin  := $(unit_src:%.c=$(O)/%) $(prog_src:%.c=$(O)/%) $(progxx_src:%.cc=$(O)/%) \
+	$(so_src:%.c=$(O)/%.so)
 tests: $(test_bin) $(O)/examples/shop
+tools-programs: $(filter-out $(O)/tests/unit/%,$(test_bin)) $(O)/examples/shop
 
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	@mkdir -p $(@D)
@@ -131,6 +151,11 @@ $(O)/tests/%: tests/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra -O1 -g -fno-builtin -fno-inline \
 	  -fno-optimize-sibling-calls -Ilibzmalloc/include -MMD -MP -o $@ $< -lpthread -ldl
+
+$(O)/tests/programs/lib%.so: tests/programs/lib%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -O1 -g -fno-builtin -fPIC -shared \
+	  -fno-optimize-sibling-calls -MMD -MP -o $@ $< -ldl
 
 $(O)/examples/%: examples/%.c
 	@mkdir -p $(@D)
@@ -175,5 +200,5 @@ help:
 -include $(lib_obj:.o=.d) $(common_obj:.o=.d) $(zrecord_obj:.o=.d) $(zleaks_obj:.o=.d)
 -include $(wildcard $(O)/tests/*/*.d)
 
-.PHONY: all deps check demo bench tests install uninstall format lint clean help
+.PHONY: all lib deps check check-tools demo bench tests tools-programs install uninstall format lint clean help
 .DELETE_ON_ERROR:

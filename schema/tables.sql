@@ -56,14 +56,11 @@ CREATE TABLE location (
 
 -- A remark in place of a frame ('frames left out', ..) is a location whose
 -- function says so in angle brackets and whose module is NULL.
-CREATE TABLE stack_entry (
-  stack_id INTEGER NOT NULL, depth INTEGER NOT NULL, location_id INTEGER NOT NULL,
-  PRIMARY KEY (stack_id, depth)
-) WITHOUT ROWID;
-
 CREATE TABLE stack_info (
   stack_id    INTEGER PRIMARY KEY, -- unique in the report, not only in the process
   process_id  INTEGER NOT NULL,
+  frames      TEXT,            -- JSON array of location_ids, leaf first; one row
+                               -- per stack, for a row per frame costs ten times more
   allocations INTEGER, frees INTEGER, bytes INTEGER,
   live_blocks INTEGER, live_bytes INTEGER, peak_bytes INTEGER, temporary INTEGER
 );
@@ -73,12 +70,17 @@ CREATE TABLE block_info (
   size INTEGER NOT NULL, usable_size INTEGER, zone_id INTEGER, size_class INTEGER,
   stack_id INTEGER, thread_id INTEGER, allocated_at REAL, freed_at REAL,
   kind INTEGER NOT NULL,       -- key of leak_kind
-  made_by TEXT                 -- 'malloc', 'calloc', 'new[]', ..
+  made_by INTEGER              -- key of made_by
 );
 
 CREATE TABLE leak_kind (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);
 INSERT INTO leak_kind VALUES
   (0, 'unscanned'), (1, 'reachable'), (2, 'possible'), (3, 'indirect'), (4, 'definite');
+
+CREATE TABLE made_by (made_by INTEGER PRIMARY KEY, name TEXT NOT NULL);
+INSERT INTO made_by VALUES
+  (1, 'malloc'), (2, 'calloc'), (3, 'realloc'), (4, 'memalign'), (5, 'new'), (6, 'new[]'),
+  (7, 'malloc_zone');
 
 CREATE TABLE leak_stack (
   process_id INTEGER NOT NULL, kind INTEGER NOT NULL, stack_id INTEGER NOT NULL,

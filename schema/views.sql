@@ -15,9 +15,11 @@ CREATE VIEW module AS SELECT module_id, path, build_id FROM module_info;
 
 CREATE VIEW block AS
   SELECT b.process_id, b.address, b.size, b.usable_size, z.name AS zone, b.size_class,
-         b.stack_id, b.thread_id, b.allocated_at, b.freed_at, k.name AS leak_kind, b.made_by
+         b.stack_id, b.thread_id, b.allocated_at, b.freed_at, k.name AS leak_kind,
+         m.name AS made_by
   FROM block_info b
   LEFT JOIN leak_kind k USING (kind)
+  LEFT JOIN made_by m ON m.made_by = b.made_by
   LEFT JOIN zone_info z ON z.process_id = b.process_id AND z.zone_id = b.zone_id;
 
 CREATE VIEW leak_by_stack AS
@@ -44,8 +46,10 @@ CREATE VIEW stack_total AS
   FROM stack_info;
 
 CREATE VIEW stack_frame AS
-  SELECT e.stack_id, e.depth, l.function, l.file, l.line, m.path AS module, l.offset, l.inlined
-  FROM stack_entry e JOIN location l USING (location_id)
+  SELECT s.stack_id, e.key AS depth, l.function, l.file, l.line, m.path AS module,
+         l.offset, l.inlined
+  FROM stack_info s, json_each(s.frames) e
+  JOIN location l ON l.location_id = e.value
   LEFT JOIN module_info m USING (module_id);
 
 CREATE VIEW process_sample AS

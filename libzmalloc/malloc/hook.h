@@ -12,6 +12,9 @@
  *   before anybody can get it again.
  * - realloc is, in the record, a free of the old block and an allocation of
  *   the new one, also in place; a failed one is nothing.
+ * - hook->free is called for every block of a zone of ours that is freed, also
+ *   while in_logger is not 0; not for blocks of the logger zone, and not for
+ *   those of zones that the program brought along (no region, no tag).
  * - while zm_thread()->in_logger is not 0, malloc and relatives of that thread
  *   serve from the logger zone and call no alloc hook; free always works by
  *   the block's own zone.
@@ -53,7 +56,12 @@ struct zm_hook {
 };
 
 extern const struct zm_hook *zm_hook;
-extern int zm_hook_on; /* read on each call; set once zm_hook is valid */
+extern int zm_hook_on; /* set by malloc/ once zm_hook is valid */
+
+/* Switches the calls through zm_hook on or off; the logger uses it to stop
+ * recording in a running program.  Blocks of the time in between stay
+ * untagged. */
+void zm_hook_enable(int on);
 
 /*
  * Called once, at the first malloc of the process or in the constructor,

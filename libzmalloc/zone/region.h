@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct zm_szone;
+
 enum zm_tier { /* the values of enum zs_tier in logger/session.h */
 	       ZM_TIER_NONE,
 	       ZM_TIER_NANO,
@@ -52,6 +54,7 @@ struct zm_region {
 	uint16_t zone;	     /* zone id */
 	uint8_t tag_shift;   /* rack */
 	uint8_t tier;	     /* enum zm_tier */
+	struct zm_szone *owner;
 };
 
 /* What lies at an address. */

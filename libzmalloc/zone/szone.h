@@ -58,6 +58,9 @@ size_t zm_szone_good_size(struct zm_szone *, size_t size);
 
 struct zm_szone *zm_szone_of(const struct zm_region *); /* owner */
 uint16_t zm_szone_id(const struct zm_szone *);
+/* The zone that threads' caches serve: the first created without
+ * ZM_SZONE_NO_CACHE.  Its entry points may use zone/fast.h inline. */
+struct zm_szone *zm_szone_cached(void);
 
 struct zm_statistics {
 	size_t blocks_in_use, size_in_use, max_size_in_use, size_allocated;
@@ -94,6 +97,14 @@ void zm_szone_lock(struct zm_szone *);
 void zm_szone_unlock(struct zm_szone *);
 void zm_szone_reinit_locks(struct zm_szone *); /* in the child of fork */
 bool zm_szone_locked(struct zm_szone *);
+/* The locks that all zones share.  Around fork: lock after the last zone;
+ * then unlock in the parent, reinit in the child. */
+void zm_zone_globals_lock(void);
+void zm_zone_globals_unlock(void);
+void zm_zone_globals_reinit(void);
+/* In the child of fork, after all locks were reset: blocks that rest in the
+ * caches of threads that are gone go back to the zone. */
+void zm_zone_after_fork(struct zm_szone *);
 
 /*
  * Per-thread caches.  malloc/ keeps one struct zm_cache per thread behind its

@@ -1,0 +1,141 @@
+/*
+ * symbols.c - see symbols.h.
+ */
+#include "symbols_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAMES_MAX = 64, BUILD_ID_MAX = 64 };
+
+struct symbol_module {
+	struct symbol_module *next;
+	struct symbols *owner;
+	char *path;
+	uint8_t build_id[BUILD_ID_MAX];
+	size_t build_id_bytes;
+	int tried;
+	struct elf_file file, debug;
+	struct function_table functions, debug_functions;
+	struct dwarf_tables *dwarf;
+};
+
+struct symbols {
+	struct symbol_module *modules;
+	struct arena arena;
+	struct symbol_frame frames[FRAMES_MAX];
+};
+
+struct symbols *
+symbols_new(void)
+{
+	return calloc(1, sizeof(struct symbols));
+}
+
+void
+symbols_free(struct symbols *s)
+{
+	if (!s)
+		return;
+	while (s->modules) {
+		struct symbol_module *m = s->modules;
+		s->modules = m->next;
+		dwarf_tables_free(m->dwarf);
+		functions_free(&m->functions);
+		functions_free(&m->debug_functions);
+		elf_file_close(&m->debug);
+		elf_file_close(&m->file);
+		free(m->path);
+		free(m);
+	}
+	arena_free(&s->arena);
+	free(s);
+}
+
+struct symbol_module *
+symbols_module(struct symbols *s, const char *path, const uint8_t *build_id,
+	       size_t bytes)
+{
+	struct symbol_module *m = calloc(1, sizeof *m);
+	if (!m || !(m->path = strdup(path))) {
+		free(m);
+		return NULL;
+	}
+	m->file.fd = m->debug.fd = -1;
+	if (bytes <= sizeof m->build_id) {
+		memcpy(m->build_id, build_id, bytes);
+		m->build_id_bytes = bytes;
+	}
+	m->owner = s;
+	m->next = s->modules;
+	s->modules = m;
+	return m;
+}
+
+/* Is the file on disk still the one that was recorded? */
+static int
+is_same(const struct symbol_module *m)
+{
+	const uint8_t *id = NULL;
+	if (m->build_id_bytes == 0)
+		return 1; /* it had none, or none was read: all there is */
+	size_t n = elf_file_build_id(&m->file, &id);
+	/* a recorder with little room keeps the beginning */
+	return n >= m->build_id_bytes &&
+	       memcmp(id, m->build_id, m->build_id_bytes) == 0;
+}
+
+static void
+open_module(struct symbol_module *m)
+{
+	m->tried = 1;
+	/* "[vdso]", "" and deleted files have nothing on disk */
+	if (m->path[0] != '/' || elf_file_open(&m->file, m->path) != 0)
+		return;
+	if (!is_same(m)) {
+		elf_file_close(&m->file);
+		return;
+	}
+	functions_load(&m->functions, &m->file);
+	if (elf_file_has(&m->file, ".debug_info") ||
+	    elf_file_has(&m->file, ".zdebug_info")) {
+		m->dwarf = dwarf_tables_new(&m->file);
+		return;
+	}
+	if (elf_file_open_debug(&m->file, &m->debug) != 0)
+		return;
+	functions_load(&m->debug_functions, &m->debug);
+	m->dwarf = dwarf_tables_new(&m->debug);
+}
+
+static const char *
+symbol_at(struct symbol_module *m, uint64_t address)
+{
+	struct arena *a = &m->owner->arena;
+	const char *name = functions_find(&m->debug_functions, a, address);
+	return name ? name : functions_find(&m->functions, a, address);
+}
+
+size_t
+symbols_lookup(struct symbol_module *m, uint64_t address,
+	       const struct symbol_frame **out)
+{
+	struct symbol_frame *frames = m->owner->frames;
+	size_t n = 0;
+	*out = frames;
+	if (!m->tried)
+		open_module(m);
+	if (m->dwarf)
+		n = dwarf_tables_find(m->dwarf, &m->owner->arena, address,
+				      frames, FRAMES_MAX);
+	if (n && frames[n - 1].function)
+		return n;
+	const char *name = symbol_at(m, address);
+	if (n == 0) {
+		if (!name)
+			return 0;
+		frames[n++] = (struct symbol_frame){ .function = name };
+	}
+	frames[n - 1].function = name;
+	return n;
+}

@@ -1,0 +1,278 @@
+/*
+ * hook.c - what happens when the program allocates or frees.
+ *
+ * alloc: unwind, stack id, tag, counters.  free: the tag says all.  Nothing
+ * here takes a lock for a stack that is known.  Implements malloc/hook.h; the
+ * rest of the recorder is reached from here.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "logger/logger.h"
+#include "malloc/options.h"
+
+/* The thread's record, or the stand-in; *mine says which. */
+static struct zm_lthread *
+writer(struct zm_thread *t, int *mine)
+{
+	struct zm_lthread *l = NULL;
+
+	if (t && (t->in_logger == 1 || t->logger))
+		l = zm_lthread_get(t);
+	*mine = l != NULL;
+	return l ? l : zm_lthread_orphan();
+}
+
+/* A fork child's first event.  Returns whether there is a session. */
+static int
+ensure_session(void)
+{
+	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
+
+	if (zm_session_active())
+		return 1;
+	if (zm_session.failed || !zm_trylock(&lock))
+		return 0;
+	if (!zm_session_active() && zm_session_refork() < 0) {
+		zm_session.failed = 1;
+		zm_hook_enable(0);
+	}
+	zm_unlock(&lock);
+	return zm_session_active();
+}
+
+static uint64_t
+block_size(const struct zm_region *r, uint64_t w0)
+{
+	uint64_t size = zs_tag_size(w0);
+
+	if (size == ZS_TAG_SIZE_MAX && r->tier == ZM_TIER_LARGE)
+		return zm_session.regions[r->id].large_size;
+	return size;
+}
+
+/* ---- alloc ------------------------------------------------------------ */
+
+static uint64_t
+write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
+	  uint32_t thread)
+{
+	struct zm_region *r = b->region;
+	uint64_t *tag = r->tags + 2 * (size_t)b->index;
+	unsigned sub = 0, quanta = 0;
+
+	if (r->tier == ZM_TIER_LARGE) {
+		struct zs_region *e = &zm_session.regions[r->id];
+		e->base = b->start;
+		e->bytes = b->usable;
+		e->large_size = size;
+	} else if (r->tier != ZM_TIER_NANO) {
+		size_t in =
+		    (b->start - r->base) & (((size_t)1 << r->tag_shift) - 1);
+		sub = (unsigned)(in / r->quantum);
+		quanta = (unsigned)(b->usable / r->quantum);
+	}
+	uint64_t w1 = zs_tag_w1(zm_session_ms(), thread, sub, quanta);
+	__atomic_store_n(&tag[1], w1, __ATOMIC_RELAXED);
+	__atomic_store_n(
+	    &tag[0],
+	    zs_tag_w0(stack, r->tier == ZM_TIER_LARGE ? ZS_TAG_SIZE_MAX : size,
+		      fn),
+	    __ATOMIC_RELEASE);
+	return w1;
+}
+
+static void
+record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
+	     const void *ra)
+{
+	struct zm_block b;
+	uintptr_t *pcs;
+
+	if (!zm_block_at(p, &b) || !b.region->tags)
+		goto lost;
+	zm_walk_begin(l);
+	unsigned n = zm_unwind_stack(l->pcs, (uintptr_t)ra, &pcs);
+	zm_walk_end(l);
+	uint32_t stack = zm_stack_get(pcs, n);
+	if (!stack)
+		goto lost;
+	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
+	zm_count_alloc(l, b.region->zone,
+		       zs_class_index(zm_tag_usable(b.region, w1)), stack,
+		       size);
+	l->last = ~(uintptr_t)p;
+	return;
+lost:
+	zm_lost();
+}
+
+static void
+hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra)
+{
+	struct zm_thread *t = zm_thread();
+	int saved = errno, mine;
+
+	if (t)
+		t->in_logger++;
+	if (ensure_session()) {
+		struct zm_lthread *l = writer(t, &mine);
+		if (l)
+			record_alloc(l, p, size, (enum zs_fn)fn, ra);
+		else
+			zm_lost();
+		if (l && !mine)
+			zm_lthread_orphan_done();
+	}
+	if (t)
+		t->in_logger--;
+	errno = saved;
+}
+
+/* ---- free ------------------------------------------------------------- */
+
+static void
+record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
+	    void *p)
+{
+	uint64_t w0 = tag[0], w1 = tag[1];
+	int temporary = l->last == ~(uintptr_t)p;
+
+	__atomic_store_n(&tag[0], 0, __ATOMIC_RELEASE);
+	zm_count_free(l, r->zone, zs_class_index(zm_tag_usable(r, w1)),
+		      zs_tag_stack(w0), block_size(r, w0), temporary);
+	if (temporary)
+		l->last = 0;
+}
+
+/* The tag of the block that starts at p, NULL when it has none. */
+static uint64_t *
+tag_of(void *p, struct zm_region **r)
+{
+	*r = zm_region_of(p);
+	if (!*r || !(*r)->tags)
+		return NULL;
+	return (*r)->tags + 2 * (size_t)zm_tag_index(*r, (uintptr_t)p);
+}
+
+static void
+hook_free(void *p)
+{
+	struct zm_thread *t = zm_thread();
+	struct zm_region *r;
+	uint64_t *tag;
+	int saved = errno, mine;
+
+	if (t)
+		t->in_logger++;
+	if (ensure_session() && (tag = tag_of(p, &r))) {
+		struct zm_lthread *l = tag[0] ? writer(t, &mine) : NULL;
+		if (l)
+			record_free(l, r, tag, p);
+		else if (tag[0])
+			zm_lost();
+		else if (zm_session.cause != ZS_CAUSE_START)
+			__atomic_fetch_add(&zm_session.h->inherited_frees, 1,
+					   __ATOMIC_RELAXED);
+		if (l && !mine)
+			zm_lthread_orphan_done();
+	}
+	if (t)
+		t->in_logger--;
+	errno = saved;
+}
+
+static void
+hook_resize(void *p, size_t size, const void *ra)
+{
+	hook_free(p);
+	hook_alloc(p, size, ZM_FN_REALLOC, ra);
+}
+
+/* ---- the rest --------------------------------------------------------- */
+
+static char zone_names[ZS_ZONES_MAX][sizeof((struct zs_zone *)0)->name];
+
+/* Names are kept for the sessions of fork children. */
+static void
+hook_zone(uint16_t id, const char *name)
+{
+	if (id >= ZS_ZONES_MAX - 1) {
+		id = ZS_ZONES_MAX - 1;
+		name = "other zones";
+	}
+	size_t n = name ? strlen(name) : 0;
+	if (n >= sizeof zone_names[id])
+		n = sizeof zone_names[id] - 1;
+	if (n) {
+		memcpy(zone_names[id], name, n);
+		zone_names[id][n] = 0;
+	}
+	if (!zm_session_active())
+		return;
+	memcpy(zm_session.zones[id].name, zone_names[id],
+	       sizeof zone_names[id]);
+	zm_session.zones[id].in_use = 1;
+}
+
+void
+zm_hook_zones(void)
+{
+	for (unsigned id = 1; id < ZS_ZONES_MAX; id++) {
+		if (!zone_names[id][0])
+			continue;
+		memcpy(zm_session.zones[id].name, zone_names[id],
+		       sizeof zone_names[id]);
+		zm_session.zones[id].in_use = 1;
+	}
+}
+
+static void
+hook_thread_exit(void *logger)
+{
+	if (logger)
+		zm_lthread_exit(logger);
+}
+
+static void
+hook_started(void)
+{
+	struct zm_thread *t = zm_thread();
+	int saved = errno;
+
+	if (t)
+		t->in_logger++;
+	zm_unwind_start();
+	if (zm_session_active())
+		zm_stacks_started();
+	if (t)
+		t->in_logger--;
+	errno = saved;
+}
+
+static const struct zm_hook table = {
+	.alloc = hook_alloc,
+	.free = hook_free,
+	.resize = hook_resize,
+	.zone = hook_zone,
+	.thread_exit = hook_thread_exit,
+	.fork_prepare = zm_record_fork_prepare,
+	.fork_parent = zm_record_fork_parent,
+	.fork_child = zm_record_fork_child,
+	.started = hook_started,
+	.exiting = zm_record_exiting,
+};
+
+const struct zm_hook *
+zm_logger_boot(void)
+{
+	hook_zone(ZS_ZONE_DEFAULT, "DefaultMallocZone");
+	hook_zone(ZS_ZONE_LOGGER, "LoggerZone");
+	if (zm_session_boot() < 0) {
+		zm_session.failed = 1;
+		return NULL;
+	}
+	zm_hook_zones();
+	zm_ledger_observe();
+	return &table;
+}

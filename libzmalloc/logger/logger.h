@@ -1,0 +1,262 @@
+/*
+ * logger.h - what the files of the recorder share.
+ *
+ * The recorder runs inside the target, on the target's threads.  Rules for
+ * all of it:
+ * - system calls through os/os.h only; errno is left as it was;
+ * - memory from zm_logger_alloc (the logger zone) or from the segment's pool;
+ * - no lock while unwinding or calling dl_iterate_phdr; a lock is held for a
+ *   few stores and never taken for an event whose stack is known already;
+ * - functions of libc that are called, all of them free of allocation or made
+ *   under in_logger, so that what they allocate comes from the logger zone:
+ *     clock_gettime    the vDSO's, no system call, no lock
+ *     dl_iterate_phdr  the only portable list of modules (modules.c)
+ *     dlopen, dlsym, dlerror  once, from the library's constructor (unwind.c)
+ *     unw_backtrace    libunwind's (unwind.c)
+ *     mem*, str*       pure functions
+ *
+ * Files: session.c (segment, start), handover.c (to the recorder), launch.c
+ * (starts a recorder), ledger.c (regions and tags), stacks.c (trie),
+ * modules.c, unwind.c, threads.c, counters.c, hook.c, record.c (fork, exit,
+ * public functions).
+ */
+#ifndef ZMALLOC_LOGGER_LOGGER_H
+#define ZMALLOC_LOGGER_LOGGER_H
+
+#include "logger/session.h"
+#include "malloc/hook.h"
+#include "os/lock.h"
+#include "zone/region.h"
+
+/* ---- the session ------------------------------------------------------ */
+
+/*
+ * This process's view of its segment.  All of it is private memory, copied by
+ * fork, and describes the parent's session until the child starts its own.
+ */
+struct zm_session {
+	char *base;   /* the mapping; the same address in fork children */
+	size_t bytes; /* of it */
+	struct zs_header *h;
+	struct zs_region *regions;
+	struct zs_zone *zones;
+	struct zs_node *nodes;
+	struct zs_stack *stacks;
+	struct zs_thread *threads;
+	struct zs_module *modules;
+	struct zs_group *groups;
+	struct zs_mark *marks;
+	uint64_t pool_used;  /* atomic; header.pool_used follows it */
+	uint64_t zero_ns;    /* CLOCK_MONOTONIC at the start */
+	uint32_t depth;	     /* frames kept per stack */
+	uint32_t generation; /* incremented at each start in this line of
+				processes; 0: never started */
+	uint32_t cause;	     /* enum zs_cause */
+	int failed;	     /* could not start; do not try again */
+};
+extern struct zm_session zm_session;
+
+/*
+ * Not 0 while this process has a session that may be written.  Lies in a page
+ * that the kernel clears in every child with memory of its own, however the
+ * child was made, so that no child ever writes into its parent's segment.
+ */
+extern volatile uint32_t *zm_session_flag;
+
+static inline int
+zm_session_active(void)
+{
+	return __builtin_expect(*zm_session_flag != 0, 1);
+}
+
+/* First session of a process image.  System calls only.  0 or -errno. */
+int zm_session_boot(void);
+/* The session of a fork child, at its first event.  0 or -errno. */
+int zm_session_refork(void);
+/* Nothing is written from here on. */
+void zm_session_close(uint32_t state);
+
+/* Zeroed bytes of the segment, 64-aligned; returns the offset, 0 when full
+ * (trouble is noted).  Lock-free. */
+uint64_t zm_pool_alloc(size_t bytes);
+/* Copies a string into the pool; 0 when full. */
+uint64_t zm_pool_string(const char *s, size_t len);
+
+void zm_trouble(uint32_t bits);
+/* An event that could not be recorded. */
+void zm_lost(void);
+
+uint64_t zm_session_ns(void); /* since the session began */
+uint64_t zm_session_ms(void); /* the same, cheap, coarse by a few ms */
+
+/* Takes an index of a table: its count grows.  0 when it is full. */
+uint32_t zm_table_take(struct zs_table *t);
+
+/* ---- handing it over -------------------------------------------------- */
+
+/* Sends the descriptor to the recorder whose socket is known, starting one if
+ * this process should.  0 or -errno.  Leaves no descriptor open. */
+int zm_handover(int fd);
+/* Remembers the abstract socket's name; bytes without the leading NUL. */
+void zm_handover_name(const char *name, size_t bytes);
+/* Starts a recorder that writes its report as the options say and sets the
+ * socket's name.  0 or -errno. */
+int zm_launch_recorder(void);
+
+/* ---- regions and tags ------------------------------------------------- */
+
+/* Region ids are below this; grows only. */
+extern uint32_t zm_ledger_end;
+
+int zm_ledger_boot(uint32_t regions);
+/* Directory and tags for all regions that exist; for a new session. */
+void zm_ledger_rebuild(void);
+void zm_ledger_observe(void);
+/* The region with this id if there is one; lock-free, may be stale. */
+struct zm_region *zm_ledger_region(uint32_t id);
+/* Usable bytes of the block of a tag of region r. */
+size_t zm_tag_usable(const struct zm_region *r, uint64_t w1);
+
+/* ---- modules ---------------------------------------------------------- */
+
+/* Index of the module that pc lies in; 0: none known. */
+unsigned zm_module_of(uintptr_t pc);
+/* Looks whether the set of loaded modules changed and, if so, updates the
+ * table.  Returns 1 when a module is gone, so that its pcs mean nothing any
+ * more.  Hold no lock. */
+int zm_modules_refresh(void);
+void zm_modules_reset(void); /* for a new session */
+
+/* ---- stacks ----------------------------------------------------------- */
+
+/* Stack id of n return addresses, leaf first; 0 when the table is full. */
+uint32_t zm_stack_get(const uintptr_t *pcs, unsigned n);
+/* Looks for modules that came or went; 1 when nodes became invalid.  Hold no
+ * lock. */
+int zm_stacks_check_modules(void);
+void zm_stacks_reset(void);
+/* Gives modules to the nodes that were made before libc was up. */
+void zm_stacks_started(void);
+void zm_stacks_lock(void);
+void zm_stacks_unlock(void);
+
+/* ---- unwinding -------------------------------------------------------- */
+
+enum { ZM_WALK_MAX = 4096 }; /* frames that one walk captures at most */
+
+/*
+ * Captures return addresses, leaf first, from the caller up, at most max.
+ * Returns their number; the one place where an unwinder is plugged in.
+ */
+extern unsigned (*zm_unwind)(uintptr_t *pcs, unsigned max);
+
+/* Loads libunwind; from the library's constructor. */
+void zm_unwind_start(void);
+/*
+ * The stack to record for a call that returns to ra: frames below ra dropped,
+ * depth limited, remarks added.  buf holds ZM_WALK_MAX addresses; *out points
+ * into it.  Returns the number of frames, at least 1.
+ */
+unsigned zm_unwind_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out);
+/*
+ * Around fork: until no thread is inside the unwinder, whose locks the child
+ * would find taken for ever.  Waits for a bounded time: a walk may itself wait
+ * for the loader's lock, which the forking thread may hold.
+ */
+struct zm_lthread;
+void zm_walks_pause(const struct zm_lthread *mine);
+void zm_walks_resume(void);
+void zm_walk_begin(struct zm_lthread *t);
+
+/* ---- threads and counters --------------------------------------------- */
+
+/* What the recorder keeps per thread; from the logger zone. */
+struct zm_lthread {
+	uint32_t generation; /* of the session that it belongs to */
+	uint32_t index;	     /* in the thread table; 0: not known */
+	struct zs_thread *record;
+	int64_t pending; /* live bytes not yet published */
+	uintptr_t
+	    last; /* address of the block of this thread's last allocation,
+		     complemented, lest the scan take it for a pointer */
+	uint32_t walking; /* in the unwinder; fork waits for that */
+	struct zm_lthread *next, **link; /* on the list of all */
+	struct zs_shard *shard[ZS_ZONES_MAX];
+	uintptr_t pcs[ZM_WALK_MAX];
+};
+
+static inline void
+zm_walk_end(struct zm_lthread *t)
+{
+	__atomic_store_n(&t->walking, 0, __ATOMIC_RELEASE);
+}
+
+/* Calls fn for each thread's record; the list is locked. */
+void zm_lthread_each(void (*fn)(struct zm_lthread *, void *), void *ctx);
+
+/* More than one thread has been seen: shared counters need atomics. */
+extern int zm_multi;
+
+/* This thread's record for the current session, created if need be; NULL
+ * when there is none to be had. */
+struct zm_lthread *zm_lthread_get(struct zm_thread *t);
+/* The stand-in for threads without one: NULL when it is taken. */
+struct zm_lthread *zm_lthread_orphan(void);
+void zm_lthread_orphan_done(void);
+void zm_lthread_exit(void *logger);
+void zm_threads_reset(void);
+/* Names as they are now, of the threads that still run. */
+void zm_threads_names(void);
+
+void zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
+		    uint32_t stack, uint64_t size);
+void zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls,
+		   uint32_t stack, uint64_t size, int temporary);
+/* Publishes what the thread holds back. */
+void zm_count_flush(struct zm_lthread *t);
+void zm_shards_release(struct zm_lthread *t);
+
+/* Writes the names of the zones; for a new session. */
+void zm_hook_zones(void);
+
+/* The id of a zone in the record: zones beyond the table share the last. */
+static inline uint16_t
+zm_zone_recorded(uint16_t zone)
+{
+	return zone < ZS_ZONES_MAX ? zone : ZS_ZONES_MAX - 1;
+}
+
+/* ---- fork, exit ------------------------------------------------------- */
+
+void zm_record_fork_prepare(void);
+void zm_record_fork_parent(void);
+void zm_record_fork_child(void);
+void zm_record_exiting(int status, int known);
+
+/* ---- small things ----------------------------------------------------- */
+
+/*
+ * One instruction, so that a signal handler on the same thread that counts
+ * too loses nothing; no lock prefix: for words that one thread writes.
+ */
+static inline void
+zm_add_own(uint64_t *p, uint64_t v)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("addq %1, %0" : "+m"(*p) : "er"(v) : "cc");
+#else
+	__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+#endif
+}
+
+/* For words that all threads write. */
+static inline void
+zm_add_shared(uint64_t *p, uint64_t v)
+{
+	if (zm_multi)
+		__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+	else
+		zm_add_own(p, v);
+}
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * record.c - fork, exit, and what programs may call (zmalloc/record.h).
+ *
+ * A fork child has no session until its first event: a child that only
+ * executes another program costs nothing and reports nothing.  Called by
+ * malloc/ through hook.h.
+ */
+#include <string.h>
+
+#include "logger/logger.h"
+#include "malloc/state.h"
+#include "os/os.h"
+#include "scan/scan.h"
+#include "zmalloc/record.h"
+
+enum { LABEL_MAX = 255 };
+
+static struct zm_lock marks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
+
+/* ---- fork ------------------------------------------------------------- */
+
+void
+zm_record_fork_prepare(void)
+{
+	struct zm_thread *t = zm_thread();
+
+	zm_walks_pause(t ? t->logger : NULL);
+	zm_stacks_lock();
+}
+
+void
+zm_record_fork_parent(void)
+{
+	zm_stacks_unlock();
+	zm_walks_resume();
+}
+
+/* The flag is clear already, unless the kernel is old. */
+void
+zm_record_fork_child(void)
+{
+	*zm_session_flag = 0;
+	zm_lock_init(&marks_lock, ZM_RANK_LOGGER);
+	zm_threads_reset();
+	zm_stacks_unlock();
+	zm_walks_resume();
+}
+
+/* ---- exit ------------------------------------------------------------- */
+
+/*
+ * Runs the scan with the registers that the caller's code may still need.
+ * They are saved in this function's frame, which is the lowest that the scan
+ * reads; everything below belongs to the scan itself.
+ */
+static __attribute__((noinline)) void
+scan_from_here(struct zm_thread *t)
+{
+	__builtin_unwind_init();
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+#if defined(__x86_64__)
+	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+#elif defined(__aarch64__)
+	__asm__ volatile("mov %0, sp" : "=r"(sp));
+#endif
+	if (t)
+		t->in_logger++;
+	zm_scan(sp);
+	if (t)
+		t->in_logger--;
+}
+
+void
+zm_record_exiting(int status, int known)
+{
+	struct zm_thread *t = zm_thread();
+	struct zs_header *h = zm_session.h;
+
+	if (!zm_session_active())
+		return;
+	h->exit_ns = zm_session_ns();
+	h->exit_status = status;
+	h->exit_status_known = known != 0;
+	__atomic_store_n(&h->state, ZS_EXITING, __ATOMIC_RELEASE);
+	zm_threads_names();
+	if (t && t->logger)
+		zm_count_flush(t->logger);
+	scan_from_here(t);
+	zm_hook_enable(0);
+	zm_session_close(ZS_SCANNED);
+}
+
+/* ---- for programs ----------------------------------------------------- */
+
+ZM_EXPORT void
+zmalloc_record_mark(const char *label)
+{
+	if (!label || !zm_session_active())
+		return;
+	struct zs_table *m = &zm_session.h->marks;
+	uint64_t now = zm_session_ns();
+	uint64_t text = zm_pool_string(label, strnlen(label, LABEL_MAX));
+	zm_lock(&marks_lock);
+	if (text && m->count < m->capacity) {
+		zm_session.marks[m->count] = (struct zs_mark){ now, text };
+		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
+	}
+	zm_unlock(&marks_lock);
+}
+
+ZM_EXPORT int
+zmalloc_record_running(void)
+{
+	return zm_session_active();
+}

@@ -1,0 +1,274 @@
+/*
+ * stacks.c - the stack table: a trie of return addresses in the segment.
+ *
+ * A stack is a path from the outermost frame to the caller of the allocation
+ * function.  The index that finds the child (parent, pc) is an open-addressing
+ * table of node numbers in logger memory: read without a lock, written and
+ * grown under stacks_lock; tables that were outgrown are kept, a reader may
+ * still be in one.  Called by hook.c for each allocation.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "logger/logger.h"
+
+enum { INDEX_MIN = 1 << 14 };
+
+struct index {
+	uint32_t mask;
+	uint32_t used;
+	uint32_t slot[]; /* node numbers; 0: empty */
+};
+
+static struct index *table; /* atomic */
+static struct zm_lock stacks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
+static uint32_t libc_is_up;
+
+#define PC_MASK ((UINT64_C(1) << 48) - 1)
+
+static inline uint32_t
+mix(uint32_t parent, uint64_t pc)
+{
+	uint64_t x = pc * UINT64_C(0x9e3779b97f4a7c15) +
+		     parent * UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	return (uint32_t)(x >> 32 ^ x >> 11);
+}
+
+/* ---- the index -------------------------------------------------------- */
+
+/* The child's node, or 0 and where it would go. */
+static uint32_t
+probe(const struct index *t, uint32_t parent, uint64_t pc, uint32_t *where)
+{
+	const struct zs_node *nodes = zm_session.nodes;
+	uint32_t i = mix(parent, pc) & t->mask;
+
+	for (;; i = (i + 1) & t->mask) {
+		uint32_t n = __atomic_load_n(&t->slot[i], __ATOMIC_ACQUIRE);
+		if (!n)
+			break;
+		if (nodes[n].parent == parent && zs_node_pc(&nodes[n]) == pc)
+			return n;
+	}
+	*where = i;
+	return 0;
+}
+
+static struct index *
+index_new(uint32_t slots)
+{
+	size_t bytes = sizeof(struct index) + sizeof(uint32_t) * slots;
+	struct index *t = zm_logger_alloc(bytes);
+
+	if (t) {
+		memset(t, 0, bytes);
+		t->mask = slots - 1;
+	}
+	return t;
+}
+
+static void
+index_put(struct index *t, uint32_t n)
+{
+	const struct zs_node *nodes = zm_session.nodes;
+	uint32_t at = 0;
+
+	if (probe(t, nodes[n].parent, zs_node_pc(&nodes[n]), &at))
+		return;
+	t->used++;
+	__atomic_store_n(&t->slot[at], n, __ATOMIC_RELEASE);
+}
+
+static bool
+module_gone(const struct zs_node *n)
+{
+	unsigned m = zs_node_module(n);
+
+	return m && zm_session.modules[m].unloaded_ns;
+}
+
+/* A table with twice the room; without nodes of modules that are gone, whose
+ * addresses may mean something else now.  stacks_lock held. */
+static bool
+index_grow(uint32_t slots)
+{
+	struct index *t = index_new(slots);
+	uint32_t count = zm_session.h->nodes.count;
+
+	if (!t)
+		return false;
+	for (uint32_t n = 1; n < count; n++) {
+		if (!module_gone(&zm_session.nodes[n]))
+			index_put(t, n);
+	}
+	__atomic_store_n(&table, t, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* ---- nodes ------------------------------------------------------------ */
+
+static bool
+index_ready(void)
+{
+	if (!table)
+		return index_grow(INDEX_MIN);
+	if (table->used < table->mask / 2)
+		return true;
+	return index_grow((table->mask + 1) * 2);
+}
+
+static uint32_t
+node_new(uint32_t parent, uint64_t pc, unsigned module)
+{
+	struct zs_table *h = &zm_session.h->nodes;
+	uint32_t n = h->count;
+	struct zs_node *node = &zm_session.nodes[n];
+
+	if (n >= h->capacity) {
+		zm_trouble(ZS_TROUBLE_NO_MEMORY);
+		return 0;
+	}
+	node->pc_module = pc | (uint64_t)module << 48;
+	node->parent = parent;
+	__atomic_store_n(&h->count, n + 1, __ATOMIC_RELEASE);
+	return n;
+}
+
+static uint32_t
+child_add(uint32_t parent, uint64_t pc)
+{
+	unsigned module = libc_is_up && pc > ZS_PC_EARLY ? zm_module_of(pc) : 0;
+	uint32_t at = 0, n = 0;
+
+	zm_lock(&stacks_lock);
+	if (index_ready() && !(n = probe(table, parent, pc, &at))) {
+		n = node_new(parent, pc, module);
+		if (n) {
+			table->used++;
+			__atomic_store_n(&table->slot[at], n, __ATOMIC_RELEASE);
+		}
+	}
+	zm_unlock(&stacks_lock);
+	return n;
+}
+
+static uint32_t
+child_find(uint32_t parent, uint64_t pc)
+{
+	const struct index *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+	uint32_t at;
+
+	return t ? probe(t, parent, pc, &at) : 0;
+}
+
+/* ---- stacks ----------------------------------------------------------- */
+
+static uint32_t
+stack_new(uint32_t n)
+{
+	struct zs_node *node = &zm_session.nodes[n];
+	uint32_t s;
+
+	zm_lock(&stacks_lock);
+	s = node->stack;
+	if (!s) {
+		struct zs_table *h = &zm_session.h->stacks;
+		if (h->count < h->capacity) {
+			s = h->count;
+			zm_session.stacks[s].node = n;
+			__atomic_store_n(&h->count, s + 1, __ATOMIC_RELEASE);
+			__atomic_store_n(&node->stack, s, __ATOMIC_RELEASE);
+		} else {
+			zm_trouble(ZS_TROUBLE_NO_MEMORY);
+		}
+	}
+	zm_unlock(&stacks_lock);
+	return s;
+}
+
+/* Drops what belongs to modules that were unloaded: their addresses may mean
+ * something else now. */
+int
+zm_stacks_check_modules(void)
+{
+	if (!libc_is_up || !zm_modules_refresh())
+		return 0;
+	zm_lock(&stacks_lock);
+	if (table)
+		index_grow(table->mask + 1);
+	zm_unlock(&stacks_lock);
+	return 1;
+}
+
+uint32_t
+zm_stack_get(const uintptr_t *pcs, unsigned n)
+{
+	uint32_t node = 0, next;
+	bool checked = false;
+
+	for (unsigned i = n; i-- > 0; node = next) {
+		uint64_t pc = pcs[i] & PC_MASK;
+		next = child_find(node, pc);
+		if (next)
+			continue;
+		if (!checked) {
+			checked = true;
+			if (zm_stacks_check_modules()) {
+				i = n; /* all over again */
+				next = 0;
+				continue;
+			}
+		}
+		next = child_add(node, pc);
+		if (!next)
+			return 0;
+	}
+	if (!node)
+		return 0;
+	uint32_t s =
+	    __atomic_load_n(&zm_session.nodes[node].stack, __ATOMIC_ACQUIRE);
+	return s ? s : stack_new(node);
+}
+
+/* ---- start and fork --------------------------------------------------- */
+
+void
+zm_stacks_started(void)
+{
+	uint32_t count = zm_session.h->nodes.count;
+
+	zm_modules_refresh();
+	zm_lock(&stacks_lock);
+	for (uint32_t n = 1; n < count; n++) {
+		struct zs_node *node = &zm_session.nodes[n];
+		uint64_t pc = zs_node_pc(node);
+		if (pc > ZS_PC_EARLY && !zs_node_module(node))
+			node->pc_module = pc | (uint64_t)zm_module_of(pc) << 48;
+	}
+	zm_unlock(&stacks_lock);
+	libc_is_up = 1;
+}
+
+void
+zm_stacks_reset(void)
+{
+	zm_lock_init(&stacks_lock, ZM_RANK_LOGGER);
+	if (table) {
+		table->used = 0;
+		memset(table->slot, 0,
+		       sizeof(uint32_t) * ((size_t)table->mask + 1));
+	}
+}
+
+void
+zm_stacks_lock(void)
+{
+	zm_lock(&stacks_lock);
+}
+
+void
+zm_stacks_unlock(void)
+{
+	zm_unlock(&stacks_lock);
+}

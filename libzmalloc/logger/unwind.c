@@ -1,0 +1,296 @@
+/*
+ * unwind.c - the stack of the thread that allocates.
+ *
+ * libunwind is loaded when the library's constructor runs, with local scope,
+ * so that the program sees no symbol of it.  zm_unwind is the only place that
+ * knows an unwinder.  No lock of ours is held while it works: libunwind asks
+ * the loader for modules, and the loader's lock may be held by a thread that
+ * waits for us.
+ *
+ * libunwind tests whether an address can be read by writing the byte at it
+ * into a pipe that it opens once.  A program that closes descriptors which it
+ * does not know, and opens files, would then find our bytes in its files.  So
+ * the private copy that we load gets its pipe calls replaced by functions
+ * here, which ask the kernel without a descriptor (redirect_calls).
+ */
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "logger/logger.h"
+#include "os/os.h"
+
+enum { CACHE_PER_THREAD = 2 }; /* libunwind's UNW_CACHE_PER_THREAD */
+
+#if defined(__x86_64__)
+#define UNW_NAME(name) "_ULx86_64_" name
+#define JUMP_SLOT      R_X86_64_JUMP_SLOT
+#define GLOB_DAT       R_X86_64_GLOB_DAT
+#else
+#define UNW_NAME(name) "_ULaarch64_" name
+#define JUMP_SLOT      R_AARCH64_JUMP_SLOT
+#define GLOB_DAT       R_AARCH64_GLOB_DAT
+#endif
+
+/* ---- libunwind without its pipe --------------------------------------- */
+
+enum { NO_PIPE = -4711 }; /* no descriptor has this number */
+
+static int
+fake_pipe2(int fds[2], int flags)
+{
+	(void)flags;
+	fds[0] = fds[1] = NO_PIPE;
+	return 0;
+}
+
+static int
+fake_pipe(int fds[2])
+{
+	return fake_pipe2(fds, 0);
+}
+
+static int
+fake_fcntl(int fd, int cmd, long arg)
+{
+	if (fd == NO_PIPE)
+		return 0;
+	long r = zm_os_fcntl(fd, cmd, arg);
+	if (r < 0)
+		errno = (int)-r;
+	return r < 0 ? -1 : (int)r;
+}
+
+static ssize_t
+result(ssize_t r)
+{
+	if (r < 0)
+		errno = (int)-r;
+	return r < 0 ? -1 : r;
+}
+
+/* The pipe is always empty .. */
+static ssize_t
+fake_read(int fd, void *buf, size_t bytes)
+{
+	return result(fd == NO_PIPE ? -EAGAIN : zm_os_read(fd, buf, bytes));
+}
+
+/* .. and accepts a byte that can be read: the kernel copies the set before it
+ * finds that there is no such operation. */
+static ssize_t
+fake_write(int fd, const void *buf, size_t bytes)
+{
+	if (fd != NO_PIPE)
+		return result(zm_os_write(fd, buf, bytes));
+	uintptr_t word = (uintptr_t)buf & ~(uintptr_t)7;
+	long r = zm_os_syscall(SYS_rt_sigprocmask, -1, (long)word, 0, 8, 0, 0);
+	return result(r == -EFAULT ? -EFAULT : (ssize_t)bytes);
+}
+
+/* libunwind writes in this way. */
+static long
+fake_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (nr == SYS_write)
+		return fake_write((int)a, (const void *)b, (size_t)c);
+	return result(zm_os_syscall(nr, a, b, c, d, e, f));
+}
+
+static int
+fake_close(int fd)
+{
+	return fd == NO_PIPE ? 0 : (int)result(zm_os_close(fd));
+}
+
+static const struct {
+	const char *name;
+	void *ours;
+} redirected[] = {
+	{ "pipe2", (void *)fake_pipe2 },     { "pipe", (void *)fake_pipe },
+	{ "fcntl", (void *)fake_fcntl },     { "fcntl64", (void *)fake_fcntl },
+	{ "read", (void *)fake_read },	     { "write", (void *)fake_write },
+	{ "syscall", (void *)fake_syscall }, { "close", (void *)fake_close },
+};
+
+struct dynamic {
+	const ElfW(Sym) * sym;
+	const char *str;
+	const ElfW(Rela) * jmp, *rela;
+	size_t jmp_bytes, rela_bytes;
+};
+
+static void
+redirect_one(uintptr_t base, const struct dynamic *d, const ElfW(Rela) * r)
+{
+	unsigned type = (unsigned)ELF64_R_TYPE(r->r_info);
+	const char *name = d->str + d->sym[ELF64_R_SYM(r->r_info)].st_name;
+
+	if (type != JUMP_SLOT && type != GLOB_DAT)
+		return;
+	for (size_t i = 0; i < sizeof redirected / sizeof redirected[0]; i++) {
+		if (strcmp(name, redirected[i].name))
+			continue;
+		size_t page = zm_os_page_size();
+		uintptr_t slot = base + r->r_offset;
+		void *at = (void *)(slot & ~(page - 1));
+		/* The table may be read-only by now; it stays as it was but
+		 * for being writable. */
+		if (zm_os_protect(at, page, PROT_READ | PROT_WRITE) == 0)
+			*(void **)slot = redirected[i].ours;
+	}
+}
+
+static void
+redirect_calls(const struct link_map *lm)
+{
+	struct dynamic d = { 0 };
+
+	for (const ElfW(Dyn) *e = lm->l_ld; e->d_tag != DT_NULL; e++) {
+		const void *p = (const void *)e->d_un.d_ptr;
+		if (e->d_tag == DT_SYMTAB)
+			d.sym = p;
+		else if (e->d_tag == DT_STRTAB)
+			d.str = p;
+		else if (e->d_tag == DT_JMPREL)
+			d.jmp = p;
+		else if (e->d_tag == DT_RELA)
+			d.rela = p;
+		else if (e->d_tag == DT_PLTRELSZ)
+			d.jmp_bytes = e->d_un.d_val;
+		else if (e->d_tag == DT_RELASZ)
+			d.rela_bytes = e->d_un.d_val;
+	}
+	if (!d.sym || !d.str)
+		return;
+	for (size_t i = 0; d.jmp && i < d.jmp_bytes / sizeof *d.jmp; i++)
+		redirect_one(lm->l_addr, &d, &d.jmp[i]);
+	for (size_t i = 0; d.rela && i < d.rela_bytes / sizeof *d.rela; i++)
+		redirect_one(lm->l_addr, &d, &d.rela[i]);
+}
+
+/* ---- the unwinder ----------------------------------------------------- */
+
+static int (*unw_backtrace)(void **, int);
+
+static unsigned
+no_unwinder(uintptr_t *pcs, unsigned max)
+{
+	(void)pcs;
+	(void)max;
+	return 0;
+}
+
+static unsigned
+libunwind(uintptr_t *pcs, unsigned max)
+{
+	int n = unw_backtrace((void **)pcs, (int)max);
+
+	while (n > 0 && !pcs[n - 1]) /* the mark of the outermost frame */
+		n--;
+	return n > 0 ? (unsigned)n : 0;
+}
+
+unsigned (*zm_unwind)(uintptr_t *, unsigned) = no_unwinder;
+static uint32_t started;
+
+void
+zm_unwind_start(void)
+{
+	void *lib = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	int (*policy)(void *, int);
+	void **space;
+
+	started = 1;
+	if (lib) {
+		redirect_calls(lib); /* glibc's handle is its link map */
+		*(void **)&unw_backtrace = dlsym(lib, "unw_backtrace");
+		*(void **)&policy = dlsym(lib, UNW_NAME("set_caching_policy"));
+		space = dlsym(lib, UNW_NAME("local_addr_space"));
+		if (policy && space)
+			policy(*space, CACHE_PER_THREAD);
+	}
+	if (unw_backtrace) {
+		uintptr_t warm[16];
+		libunwind(warm, 16); /* its own start happens here */
+		zm_unwind = libunwind;
+	} else {
+		zm_trouble(ZS_TROUBLE_NO_UNWINDER);
+	}
+	dlerror(); /* leaves no message behind for the program */
+}
+
+/* ---- what is recorded ------------------------------------------------- */
+
+/* The frames from the program's one on: past those of this library, which
+ * end where ra is found.  NULL when the walk did not come that far. */
+static uintptr_t *
+from_caller(uintptr_t *pcs, unsigned n, uintptr_t ra)
+{
+	enum { OWN_FRAMES = 32 };
+
+	for (unsigned i = 0; i < n && i < OWN_FRAMES; i++) {
+		if (pcs[i] == ra)
+			return pcs + i;
+	}
+	return NULL;
+}
+
+/* Keeps the leaf half and the root half, with a remark between. */
+static unsigned
+cut(uintptr_t *pcs, unsigned n, unsigned depth)
+{
+	unsigned leaf = (depth + 1) / 2, root = depth / 2;
+
+	pcs[leaf] = ZS_PC_CUT;
+	memmove(pcs + leaf + 1, pcs + n - root, root * sizeof *pcs);
+	return leaf + 1 + root;
+}
+
+static unsigned
+single(uintptr_t *buf, uintptr_t ra, uintptr_t remark, uintptr_t **out)
+{
+	buf[0] = ra;
+	buf[1] = remark;
+	*out = buf;
+	return 2;
+}
+
+unsigned
+zm_unwind_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out)
+{
+	unsigned max = ZM_WALK_MAX - 1;
+	unsigned depth = zm_session.depth;
+	unsigned n = zm_unwind(buf, max);
+	uintptr_t *pcs = from_caller(buf, n, ra);
+
+	if (!n && !started)
+		return single(buf, ra, ZS_PC_EARLY, out);
+	if (!pcs)
+		return single(buf, ra, ZS_PC_UNKNOWN, out);
+	*out = pcs;
+	bool full = n == max;
+	n -= (unsigned)(pcs - buf);
+	if (full) { /* deeper than we look: the root is not known */
+		if (depth < n)
+			n = depth;
+		pcs[n] = ZS_PC_CUT;
+		return n + 1;
+	}
+	if (n > depth)
+		return cut(pcs, n, depth);
+	/* An outermost frame in no module is code made at run time, which the
+	 * unwinder cannot see through. */
+	if (!zm_module_of(pcs[n - 1])) {
+		zm_stacks_check_modules();
+		if (!zm_module_of(pcs[n - 1]))
+			pcs[n++] = ZS_PC_UNKNOWN;
+	}
+	return n;
+}

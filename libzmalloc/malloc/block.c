@@ -1,0 +1,272 @@
+/*
+ * block.c - see block.h.
+ *
+ * Relies on the zone layer and the registry; calls the recorder's hook by the
+ * rules in hook.h.
+ */
+#include "malloc/block.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "malloc/message.h"
+#include "malloc/options.h"
+#include "os/os.h"
+#include "zone/region.h"
+
+static const char not_allocated[] = "pointer being freed was not allocated";
+static const char not_reallocatable[] =
+    "pointer being realloc'd was not allocated";
+
+void *
+zm_no_memory(void)
+{
+	if (zm_options.error_abort)
+		zm_fatal("can't allocate region: out of memory", NULL);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void *
+from_szone(struct zm_szone *s, const struct zm_ask *a)
+{
+	if (a->align <= 16)
+		return a->zero ? zm_szone_calloc(s, a->size)
+			       : zm_szone_malloc(s, a->size);
+	void *p = zm_szone_memalign(s, a->align, a->size);
+	if (p && a->zero)
+		memset(p, 0, a->size);
+	return p;
+}
+
+/* In the recorder's own code, everything comes from its zone. */
+static bool
+in_logger(void)
+{
+	if (!(zm_is_slow() & ZM_SLOW_HOOK))
+		return false;
+	struct zm_thread *t = zm_thread();
+	return t && t->in_logger;
+}
+
+static bool
+recorded(const struct zm_region *r)
+{
+	return zm_is_slow() & ZM_SLOW_HOOK && r->zone != ZM_ZONE_ID_LOGGER;
+}
+
+static void
+tell_alloc(void *p, const struct zm_ask *a)
+{
+	int e = errno;
+	zm_hook->alloc(p, a->size, a->fn, a->ra);
+	errno = e;
+}
+
+static void
+tell_free(void *p)
+{
+	int e = errno;
+	zm_hook->free(p);
+	errno = e;
+}
+
+static void
+tell_resize(void *p, const struct zm_ask *a)
+{
+	int e = errno;
+	zm_hook->resize(p, a->size, a->ra);
+	errno = e;
+}
+
+void *
+zm_block_new_in(struct zm_zone *z, const struct zm_ask *a)
+{
+	void *p = from_szone(z->szone, a);
+	if (ZM_UNLIKELY(!p))
+		return zm_no_memory();
+	if (zm_is_slow() & ZM_SLOW_HOOK && z->id != ZM_ZONE_ID_LOGGER &&
+	    !in_logger())
+		tell_alloc(p, a);
+	return p;
+}
+
+/* A foreign zone may lack what came with later versions of the table. */
+static void *
+from_foreign(malloc_zone_t *z, const struct zm_ask *a)
+{
+	if (a->align > 16) {
+		void *p = NULL;
+		if (z->version >= 5 && z->memalign)
+			p = z->memalign(z, a->align, a->size);
+		else if (a->align <= zm_os_page_size())
+			p = z->valloc(z, a->size);
+		if (p && a->zero)
+			memset(p, 0, a->size);
+		return p ? p : zm_no_memory();
+	}
+	void *p = a->zero ? z->calloc(z, 1, a->size) : z->malloc(z, a->size);
+	return p ? p : zm_no_memory();
+}
+
+void *
+zm_block_new_zone(malloc_zone_t *z, const struct zm_ask *a)
+{
+	if (z == &zm_virtual_zone)
+		return zm_block_new(a);
+	struct zm_zone *ours = zm_zone_ours(z);
+	return ours ? zm_block_new_in(ours, a) : from_foreign(z, a);
+}
+
+static void *
+from_default(const struct zm_ask *a)
+{
+	unsigned reader = zm_registry_enter();
+	void *p = zm_block_new_zone(zm_registry_default(), a);
+	zm_registry_leave(reader);
+	return p;
+}
+
+void *
+zm_block_new(const struct zm_ask *a)
+{
+	zm_boot_once();
+	struct zm_thread *t = zm_thread(); /* makes the cache too */
+	unsigned slow = zm_is_slow();
+	if (slow & ZM_SLOW_CHECK)
+		zm_check_tick();
+	if (slow & ZM_SLOW_HOOK && t && t->in_logger)
+		return zm_block_new_in(zm_logger_zone(), a);
+	if (slow & ZM_SLOW_DEFAULT)
+		return from_default(a);
+	void *p = from_szone(zm_main_szone, a);
+	if (ZM_UNLIKELY(!p))
+		return zm_no_memory();
+	if (slow & ZM_SLOW_HOOK)
+		tell_alloc(p, a);
+	return p;
+}
+
+void *
+zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
+{
+	return zm_block_new(
+	    &(struct zm_ask){ .size = size, .fn = fn, .ra = ra });
+}
+
+void *
+zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra)
+{
+	return zm_block_new(&(struct zm_ask){
+	    .size = size, .zero = true, .fn = fn, .ra = ra });
+}
+
+static void
+free_foreign(void *p)
+{
+	size_t size;
+	unsigned reader = zm_registry_enter();
+	malloc_zone_t *z = zm_registry_foreign(p, &size);
+	if (!z)
+		zm_fatal(not_allocated, p);
+	z->free(z, p);
+	zm_registry_leave(reader);
+}
+
+void
+zm_block_free(void *p)
+{
+	zm_boot_once();
+	unsigned slow = zm_is_slow();
+	if (slow & ZM_SLOW_CHECK)
+		zm_check_tick();
+	struct zm_region *r = zm_region_of(p);
+	if (ZM_UNLIKELY(!r)) {
+		int e = errno;
+		free_foreign(p);
+		errno = e;
+		return;
+	}
+	if (recorded(r))
+		tell_free(p);
+	zm_szone_free(zm_szone_of(r), r, p);
+}
+
+void
+zm_block_free_in(struct zm_zone *z, void *p)
+{
+	struct zm_region *r = zm_region_of(p);
+	if (!r || zm_szone_of(r) != z->szone)
+		zm_fatal(not_allocated, p);
+	if (recorded(r))
+		tell_free(p);
+	zm_szone_free(z->szone, r, p);
+}
+
+static void *
+resize_foreign(void *p, const struct zm_ask *a)
+{
+	size_t size;
+	unsigned reader = zm_registry_enter();
+	malloc_zone_t *z = zm_registry_foreign(p, &size);
+	if (!z)
+		zm_fatal(not_reallocatable, p);
+	void *q = z->realloc(z, p, a->size);
+	zm_registry_leave(reader);
+	return q ? q : zm_no_memory();
+}
+
+static void *
+move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
+{
+	struct zm_szone *s = zm_szone_of(r);
+	void *q = zm_szone_malloc(s, a->size);
+	if (ZM_UNLIKELY(!q))
+		return zm_no_memory();
+	memcpy(q, p, usable < a->size ? usable : a->size);
+	if (recorded(r)) {
+		tell_free(p);
+		if (!in_logger())
+			tell_alloc(q, a);
+	}
+	zm_szone_free(s, r, p);
+	return q;
+}
+
+void *
+zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *a)
+{
+	zm_boot_once();
+	if (zm_is_slow() & ZM_SLOW_CHECK)
+		zm_check_tick();
+	struct zm_region *r = zm_region_of(p);
+	if (!r && !in)
+		return resize_foreign(p, a);
+	size_t usable = r ? zm_block_size(p) : 0;
+	if (!usable || (in && zm_szone_of(r) != in->szone))
+		zm_fatal(not_reallocatable, p);
+	if (a->size > PTRDIFF_MAX)
+		return zm_no_memory();
+	if (!zm_szone_resize(zm_szone_of(r), p, a->size))
+		return move(r, p, usable, a);
+	if (recorded(r) && !in_logger())
+		tell_resize(p, a);
+	return p;
+}
+
+size_t
+zm_block_usable(const void *p)
+{
+	size_t size = 0;
+	if (!p)
+		return 0;
+	if (zm_region_of(p))
+		return zm_block_size(p);
+	unsigned reader = zm_registry_enter();
+	if (!zm_registry_foreign(p, &size))
+		size = 0;
+	zm_registry_leave(reader);
+	return size;
+}

@@ -1,0 +1,69 @@
+/*
+ * block.h - allocating and freeing with everything that is not the fast path:
+ * the recorder, other default zones, heap checks, errors, errno.
+ *
+ * Called by the entry points of the C family (entry.c, aligned.c), of C++
+ * (new.c) and of zones (zone_object.c, zone_api.c).
+ */
+#ifndef ZMALLOC_MALLOC_BLOCK_H
+#define ZMALLOC_MALLOC_BLOCK_H
+
+#include "malloc/registry.h"
+#include "malloc/state.h"
+#include "zone/fast.h"
+
+/* A request for a block. */
+struct zm_ask {
+	size_t size;
+	size_t align; /* a power of two; 0 or up to 16: that of malloc */
+	bool zero;
+	enum zm_fn fn;
+	const void *ra; /* return address of the entry point */
+};
+
+/* From the default zone; NULL with errno ENOMEM. */
+void *zm_block_new(const struct zm_ask *);
+/* The same for entry points that have a fast path: out of line, so that the
+ * fast path needs no stack frame. */
+void *zm_block_plain(size_t size, enum zm_fn fn, const void *ra);
+void *zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra);
+/* From a zone of ours, or any zone. */
+void *zm_block_new_in(struct zm_zone *, const struct zm_ask *);
+void *zm_block_new_zone(malloc_zone_t *, const struct zm_ask *);
+
+/* Frees a block of any zone; p is not NULL.  Keeps errno. */
+void zm_block_free(void *p);
+/* The same, fatal when p is not of this zone. */
+void zm_block_free_in(struct zm_zone *, void *p);
+
+/* p is not NULL, ask->size not 0.  in: the zone that p must be of, or NULL. */
+void *zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *);
+
+/* Usable bytes; 0 for anything but the start of a live block. */
+size_t zm_block_usable(const void *p);
+
+/*
+ * The fast paths, taken when nothing out of the ordinary is switched on: a pop
+ * from or a push to the bin of this thread's cache.  NULL: take the slow one.
+ */
+static inline void *
+zm_fast_new(size_t size)
+{
+	if (ZM_UNLIKELY(zm_is_slow()))
+		return NULL;
+	return zm_fast_malloc(zm_main_szone, size);
+}
+
+static inline void
+zm_free(void *p)
+{
+	if (ZM_LIKELY(!zm_is_slow() && zm_fast_free(p)))
+		return;
+	if (p)
+		zm_block_free(p);
+}
+
+/* errno = ENOMEM; NULL.  Fatal under MallocErrorAbort. */
+void *zm_no_memory(void);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * boot.c - early start, constructor and end.
+ *
+ * The first call of any entry point comes from the dynamic linker, before
+ * libc's and anybody's constructor.  zm_boot then reads the environment, makes
+ * zone 1 and, if asked to, starts the recorder, so that even the first block
+ * is recorded.  The constructor runs later and does what needs a working
+ * libc.
+ *
+ * From libc: pthread_key_create and pthread_atfork (see threads.c, fork.c),
+ * on_exit, whose first 32 handlers lie in static memory.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "malloc/environment.h"
+#include "malloc/message.h"
+#include "malloc/options.h"
+#include "malloc/registry.h"
+#include "malloc/state.h"
+#include "os/os.h"
+
+unsigned zm_slow = ZM_SLOW_BOOT;
+struct zm_szone *zm_main_szone;
+
+const struct zm_hook *zm_hook;
+int zm_hook_on;
+
+/* Replaced by logger/ where that is linked in. */
+__attribute__((weak)) const struct zm_hook *
+zm_logger_boot(void)
+{
+	return NULL;
+}
+
+void
+zm_slow_set(unsigned bits, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&zm_slow, bits, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&zm_slow, ~bits, __ATOMIC_SEQ_CST);
+}
+
+void
+zm_hook_enable(int on)
+{
+	if (!zm_hook)
+		return;
+	__atomic_store_n(&zm_hook_on, on, __ATOMIC_RELAXED);
+	zm_slow_set(ZM_SLOW_HOOK, on);
+}
+
+/* ---- the recorder's zone ------------------------------------------------ */
+
+static struct zm_zone *logger_zone;
+
+struct zm_zone *
+zm_logger_zone(void)
+{
+	struct zm_zone *z = __atomic_load_n(&logger_zone, __ATOMIC_ACQUIRE);
+	if (ZM_LIKELY(z))
+		return z;
+	z = zm_zone_new(ZM_ZONE_ID_LOGGER, ZM_SZONE_NO_CACHE,
+			"MallocLoggerZone");
+	if (!z)
+		zm_fatal("can't allocate region for the logger zone", NULL);
+	__atomic_store_n(&logger_zone, z, __ATOMIC_RELEASE);
+	zm_registry_add(&z->pub);
+	return z;
+}
+
+void *
+zm_logger_alloc(size_t bytes)
+{
+	return zm_szone_malloc(zm_logger_zone()->szone, bytes);
+}
+
+void
+zm_logger_free(void *p)
+{
+	struct zm_region *r = p ? zm_region_of(p) : NULL;
+	if (r)
+		zm_szone_free(zm_szone_of(r), r, p);
+}
+
+/* ---- start -------------------------------------------------------------- */
+
+static void
+zone_fatal(const char *why, const void *p)
+{
+	zm_fatal(why, p);
+}
+
+static bool
+text_is(const char *text, const char *what)
+{
+	return text && strcmp(text, what) == 0;
+}
+
+static void
+configure_zones(void)
+{
+	const struct zm_options *o = &zm_options;
+	bool edges = o->guard_edges && !text_is(o->guard_edges, "0");
+	zm_zone_fatal = zone_fatal;
+	zm_zone_config = (struct zm_zone_config){
+		.scribble = o->scribble,
+		.guard_edges = edges,
+		.guard_all = text_is(o->guard_edges, "all"),
+		.no_prelude = o->no_prelude,
+		.no_postlude = o->no_postlude,
+		.medium = o->medium,
+		.large_cache = o->large_cache,
+		.aggressive_madvise = o->aggressive_madvise,
+		.nano = o->nano,
+		.max_magazines = (unsigned)o->max_magazines,
+		.retained_regions = (unsigned)o->retained_regions,
+	};
+}
+
+static void
+make_main_zone(void)
+{
+	unsigned flags = zm_options.nano ? 0 : ZM_SZONE_NO_NANO;
+	if (zm_options.scribble)
+		flags |= ZM_SZONE_NO_CACHE;
+	struct zm_zone *z =
+	    zm_zone_new(ZM_ZONE_ID_MAIN, flags, "DefaultMallocZone");
+	if (!z || !zm_registry_add(&z->pub))
+		zm_fatal("can't allocate region for the default zone", NULL);
+	zm_main_szone = z->szone;
+}
+
+static void
+start_recorder(void)
+{
+	if (!zm_options.tracing)
+		return;
+	struct zm_zone *logger = zm_logger_zone();
+	zm_hook = zm_logger_boot();
+	if (!zm_hook)
+		return;
+	zm_hook->zone(ZM_ZONE_ID_MAIN, "DefaultMallocZone");
+	zm_hook->zone(ZM_ZONE_ID_LOGGER, logger->pub.zone_name);
+	zm_hook_enable(1);
+}
+
+static void
+boot(void)
+{
+	const char *argv0;
+	char *const *envp;
+	zm_environment(&argv0, &envp);
+	if (argv0)
+		zm_message_program(argv0);
+	zm_options_read(envp);
+	configure_zones();
+	make_main_zone();
+	zm_check_start();
+	start_recorder();
+	zm_slow_set(ZM_SLOW_BOOT, false);
+	zm_threads_start();
+	zm_fork_start();
+	if (zm_options.help)
+		zm_options_help();
+}
+
+/* One thread boots; that there are others already is possible, not likely. */
+void
+zm_boot(void)
+{
+	static bool begun;
+	if (!__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL)) {
+		boot();
+		return;
+	}
+	while (zm_is_slow() & ZM_SLOW_BOOT)
+		zm_os_yield();
+}
+
+/* ---- constructor and end ------------------------------------------------ */
+
+/*
+ * The recorder hears of the end as late as possible, with exit's argument.
+ * In a shared library the destructor runs first and the handler last, since
+ * it was registered before everything else; linked statically it is the other
+ * way round.  Whichever comes second tells.
+ */
+static int exit_parts, exit_status, exit_known;
+
+static void
+exit_part(void)
+{
+	if (++exit_parts == 2 && zm_hook)
+		zm_hook->exiting(exit_status, exit_known);
+}
+
+static void
+at_exit(int status, void *unused)
+{
+	(void)unused;
+	exit_status = status;
+	exit_known = 1;
+	exit_part();
+}
+
+__attribute__((constructor)) static void
+library_begin(void)
+{
+	zm_boot_once();
+	if (on_exit(at_exit, NULL))
+		exit_parts++;
+	if (zm_hook)
+		zm_hook->started();
+}
+
+__attribute__((destructor)) static void
+library_end(void)
+{
+	exit_part();
+}

@@ -1,0 +1,40 @@
+/*
+ * message.h - all that the library ever prints.
+ *
+ * Text is put together on the stack and leaves through one write(2) on
+ * standard error: nothing here allocates, locks or touches libc's streams, so
+ * it may be called from anywhere, with any lock held.
+ */
+#ifndef ZMALLOC_MALLOC_MESSAGE_H
+#define ZMALLOC_MALLOC_MESSAGE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/*
+ * As vsnprintf for %s %c %d %u %x %p %y %%, with the modifiers l, ll, z, the
+ * flags - and 0, and a width, * included.  %y: bytes in a human unit.  Returns
+ * the length written, at most cap - 1; always terminates.
+ */
+size_t zm_vformat(char *buf, size_t cap, const char *fmt, va_list ap);
+size_t zm_format(char *buf, size_t cap, const char *fmt, ...);
+
+/* Writes text that the user asked for (MallocHelp, malloc_zone_print). */
+void zm_print(const char *fmt, ...);
+void zm_vprint(const char *fmt, va_list ap);
+
+/* Says "progname(pid) malloc: ...", unless MallocDebugReport forbids it. */
+void zm_warn(const char *fmt, ...);
+
+/* An error of the program that it may survive: as zm_warn; ends the program
+ * when MallocErrorAbort is set.  why: a constant text. */
+void zm_error(const char *why, const void *p);
+
+/* The program ends: message about the object at p (NULL: none), the breakpoint
+ * function, SIGABRT. */
+void zm_fatal(const char *why, const void *p) __attribute__((noreturn));
+
+/* The name that messages begin with; the last part of argv[0]. */
+void zm_message_program(const char *argv0);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * options.h - the environment variables, once.
+ *
+ * ZM_OPTIONS is the only place that knows a variable's name, type, range,
+ * default and description.  The struct below, the parser (options.c),
+ * MallocHelp and the test that compares the manual page all come from it.
+ *
+ * The values are read once, at the first malloc of the process, before libc
+ * is initialised, and are constant afterwards.  Processes with AT_SECURE (set
+ * user id and the like) keep the defaults, whatever the environment says.
+ * Called by boot.c; read by malloc/, logger/ and scan/.
+ */
+#ifndef ZMALLOC_MALLOC_OPTIONS_H
+#define ZMALLOC_MALLOC_OPTIONS_H
+
+#include <limits.h> /* LONG_MAX, in the table */
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * X(name, field, type, min, max, default, help)
+ *
+ * type  FLAG    bool; on when the variable is there and is not 0
+ *       BOOL    bool; 0 or 1
+ *       NUMBER  long within min..max, in C notation
+ *       TEXT    string or NULL; min and max are unused
+ * A value that does not parse, or lies outside of its range, leaves the
+ * default, and a message says so.
+ */
+#define ZM_OPTIONS(X)                                                        \
+	X(MallocHelp, help, FLAG, 0, 1, 0,                                   \
+	  "print this list when the program starts, then go on")             \
+	X(MallocScribble, scribble, FLAG, 0, 1, 0,                           \
+	  "fill new blocks with 0xAA and freed blocks with 0x55")            \
+	X(MallocGuardEdges, guard_edges, TEXT, 0, 0, NULL,                   \
+	  "guard pages around large blocks; 'all': around regions too")      \
+	X(MallocDoNotProtectPrelude, no_prelude, FLAG, 0, 1, 0,              \
+	  "no guard page in front of a large block")                         \
+	X(MallocDoNotProtectPostlude, no_postlude, FLAG, 0, 1, 0,            \
+	  "no guard page behind a large block")                              \
+	X(MallocNanoZone, nano, BOOL, 0, 1, 1,                               \
+	  "the nano tier, blocks of up to 256 bytes")                        \
+	X(MallocMediumZone, medium, BOOL, 0, 1, 1,                           \
+	  "the medium tier, blocks of up to 8 MiB")                          \
+	X(MallocLargeCache, large_cache, BOOL, 0, 1, 1,                      \
+	  "keep freed large blocks for reuse")                               \
+	X(MallocMaxMagazines, max_magazines, NUMBER, 0, 64, 0,               \
+	  "magazines per tier; 0: one per CPU")                              \
+	X(MallocRecircRetainedRegions, retained_regions, NUMBER, 0, 1024, 2, \
+	  "empty regions that a tier keeps for reuse")                       \
+	X(MallocAggressiveMadvise, aggressive_madvise, BOOL, 0, 1, 0,        \
+	  "give free pages back at each free")                               \
+	X(MallocErrorAbort, error_abort, FLAG, 0, 1, 0,                      \
+	  "abort on any error, out of memory included")                      \
+	X(MallocDebugReport, debug_report, TEXT, 0, 0, NULL,                 \
+	  "messages: 'stderr', 'none', or 'crash': only before an abort")    \
+	X(MallocCheckHeapStart, check_start, NUMBER, 0, LONG_MAX, 0,         \
+	  "check all zones from this operation on; 0: never")                \
+	X(MallocCheckHeapEach, check_each, NUMBER, 1, LONG_MAX, 1000,        \
+	  "then again after so many operations")                             \
+	X(MallocCheckHeapSleep, check_sleep, NUMBER, -3600, 3600, 100,       \
+	  "seconds to sleep when a check fails; negative: only once")        \
+	X(MallocCheckHeapAbort, check_abort, BOOL, 0, 1, 0,                  \
+	  "abort when a check fails, instead of sleeping")                   \
+	X(MallocTracing, tracing, BOOL, 0, 1, 0,                             \
+	  "record every block and write a report")                           \
+	X(MallocTracingFile, tracing_file, TEXT, 0, 0, NULL,                 \
+	  "the report; %p: process id, %e: program; report.%p.db if unset")  \
+	X(MallocTracingDepth, tracing_depth, NUMBER, 1, 4096, 128,           \
+	  "frames kept of a stack")                                          \
+	X(MallocTracingRecorder, tracing_recorder, TEXT, 0, 0, NULL,         \
+	  "path of the zrecord program to start as recorder")                \
+	X(MallocTracingSession, tracing_session, TEXT, 0, 0, NULL,           \
+	  "socket of a recorder that is running; set by zrecord")
+
+enum zm_option_type {
+	ZM_OPTION_FLAG,
+	ZM_OPTION_BOOL,
+	ZM_OPTION_NUMBER,
+	ZM_OPTION_TEXT
+};
+
+typedef bool zm_option_FLAG;
+typedef bool zm_option_BOOL;
+typedef long zm_option_NUMBER;
+typedef const char *zm_option_TEXT;
+
+/* The values, one field per row of the table.  Texts are copies of their own,
+ * valid for ever. */
+struct zm_options {
+#define ZM_FIELD(name, field, type, min, max, def, help) zm_option_##type field;
+	ZM_OPTIONS(ZM_FIELD)
+#undef ZM_FIELD
+};
+
+extern struct zm_options zm_options;
+
+/* The table as data, for the parser, MallocHelp and tests. */
+struct zm_option {
+	const char *name;
+	enum zm_option_type type;
+	size_t offset; /* of the field in struct zm_options */
+	long min, max;
+	const char *standard; /* default, as text */
+	const char *help;
+};
+extern const struct zm_option zm_option_table[];
+extern const size_t zm_option_count;
+
+/* Reads envp into zm_options; secure processes pass NULL. */
+void zm_options_read(char *const *envp);
+
+/* Parses one value; false when it does not fit the type or the range.  Used
+ * by zm_options_read, open to tests. */
+bool zm_option_set(struct zm_options *o, const struct zm_option *opt,
+		   const char *value);
+
+/* Prints the table on standard error. */
+void zm_options_help(void);
+
+#endif

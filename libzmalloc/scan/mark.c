@@ -1,0 +1,284 @@
+/*
+ * mark.c - follows pointers from block to block.
+ *
+ * A word that lies in a block is a pointer to it.  Every aligned word of the
+ * requested bytes counts; slack does not.  The work list has a fixed size:
+ * when it is full a node is marked as pending and found again by a sweep over
+ * the states.  Called by roots.c, verdict.c and scan.c, threads stopped.
+ */
+#include <string.h>
+
+#include "logger/logger.h"
+#include "scan/scan.h"
+
+enum pointer { NOWHERE, TO_START, TO_INTERIOR };
+
+/* ---- from word to node ------------------------------------------------ */
+
+static inline uint8_t *
+state_of(const struct zm_scan *s, const struct zm_region *r, uint32_t index)
+{
+	uint64_t at;
+
+	if (r->id >= s->ids || !s->first[r->id])
+		return NULL;
+	at = s->first[r->id] + index;
+	return at < s->states ? s->state + at : NULL;
+}
+
+static size_t
+requested(const struct zm_region *r, uint64_t w0, size_t usable)
+{
+	size_t size = zs_tag_size(w0);
+
+	if (size == ZS_TAG_SIZE_MAX && r->tier == ZM_TIER_LARGE)
+		size = zm_session.regions[r->id].large_size;
+	return size < usable ? size : usable;
+}
+
+static bool
+node_of(const struct zm_scan *s, const struct zm_block *b, struct zm_node *n)
+{
+	const struct zm_region *r = b->region;
+	uint64_t *tag = r->tags ? r->tags + 2 * (size_t)b->index : NULL;
+
+	n->state = state_of(s, r, b->index);
+	if (!n->state)
+		return false;
+	n->start = b->start;
+	if (tag && tag[0]) {
+		n->tag = tag;
+		n->size = requested(r, tag[0], b->usable);
+		return true;
+	}
+	n->tag = NULL;
+	n->size = b->usable;
+	return b->live && (r->zone == ZS_ZONE_LOGGER || s->follow_untagged);
+}
+
+/* Whether a word is the address of a table of functions of a C++ class. */
+static bool
+is_vtable(const struct zm_scan *s, uintptr_t word)
+{
+	const uintptr_t *table = (const uintptr_t *)word;
+
+	if (word & 7 || !zm_module_of(word) ||
+	    !zm_scan_readable(s, word, 2 * sizeof *table))
+		return false;
+	return zm_module_of(table[0]) || zm_module_of(table[1]);
+}
+
+/*
+ * Interior pointers that compilers and libraries keep instead of the start:
+ * the elements of new T[] behind their number, a length in front of the rest,
+ * the characters of a reference-counted std::string, the second base of an
+ * object.  Valgrind knows the same four.
+ */
+static bool
+stands_for_start(const struct zm_scan *s, const struct zm_node *n, size_t off)
+{
+	const uintptr_t *w = (const uintptr_t *)n->start;
+
+	if (n->size < 16 || !zm_scan_readable(s, n->start, n->size))
+		return false;
+	if (off == 8 && w[0] == n->size - 8)
+		return true;
+	if (off == 8 && n->tag && zs_tag_fn(n->tag[0]) == ZS_FN_NEW_ARRAY &&
+	    w[0] && (n->size - 8) % w[0] == 0)
+		return true;
+	if (off == 24 && w[0] <= w[1] && w[1] == n->size - 25)
+		return true;
+	return off % 8 == 0 && off + 8 <= n->size && is_vtable(s, w[0]) &&
+	       is_vtable(s, w[off / 8]);
+}
+
+static enum pointer
+points_to(const struct zm_scan *s, uintptr_t word, struct zm_node *n)
+{
+	struct zm_block b;
+
+	if (word < s->lo || word >= s->hi || !zm_block_at((void *)word, &b) ||
+	    !node_of(s, &b, n))
+		return NOWHERE;
+	size_t off = word - n->start;
+	if (off == 0)
+		return TO_START;
+	if (off >= n->size) {
+		/* The elements of new T[0] begin behind the block's end. */
+		bool empty = off == 8 && n->size == 8 &&
+			     zm_scan_readable(s, n->start, 8) &&
+			     *(uintptr_t *)n->start == 0;
+		return empty ? TO_START : NOWHERE;
+	}
+	return TO_INTERIOR;
+}
+
+bool
+zm_mark_node(const struct zm_scan *s, const struct zm_region *r, uint32_t index,
+	     struct zm_node *n)
+{
+	const uint64_t *tag = r->tags ? r->tags + 2 * (size_t)index : NULL;
+	struct zm_block b = { .region = (struct zm_region *)r, .index = index };
+	size_t step = r->quantum ? r->quantum : 1;
+	uintptr_t at;
+
+	if (tag && tag[0]) {
+		at = r->base;
+		if (r->tier == ZM_TIER_NANO)
+			at += (uintptr_t)index * r->quantum;
+		else if (r->tier == ZM_TIER_LARGE)
+			at = zm_session.regions[r->id].base;
+		else
+			at += ((uintptr_t)index << r->tag_shift) +
+			      zs_tag_sub(tag[1]) * r->quantum;
+		b.start = at;
+		b.usable = zm_tag_usable(r, tag[1]);
+		return node_of(s, &b, n);
+	}
+	/* A conduit: ask the zone who begins in this granule. */
+	if (r->tier == ZM_TIER_NANO || r->tier == ZM_TIER_LARGE) {
+		at = r->base + (uintptr_t)index * r->quantum;
+		return zm_block_at((void *)at, &b) && b.region == r &&
+		       b.index == index && node_of(s, &b, n);
+	}
+	at = r->base + ((uintptr_t)index << r->tag_shift);
+	for (uintptr_t p = at; p < at + ((uintptr_t)1 << r->tag_shift);
+	     p += step) {
+		if (zm_block_at((void *)p, &b) && b.region == r &&
+		    b.start == p && b.index == index)
+			return node_of(s, &b, n);
+	}
+	return false;
+}
+
+/* ---- marking ---------------------------------------------------------- */
+
+void
+zm_mark_push(struct zm_scan *s, const struct zm_node *n)
+{
+	if (s->work_count == s->work_room) {
+		*n->state |= ZM_STATE_PENDING;
+		s->overflow = true;
+		return;
+	}
+	s->work[s->work_count++] = (struct zm_work){ n->start, n->size };
+}
+
+static void
+set_kind(struct zm_scan *s, const struct zm_node *n, uint8_t kind)
+{
+	*n->state = (uint8_t)((*n->state & ~ZM_STATE_KIND) | kind);
+	zm_mark_push(s, n);
+}
+
+/* The walks over lost blocks make no difference between pointers. */
+static void
+mark_lost(struct zm_scan *s, const struct zm_node *n, uint8_t bit)
+{
+	unsigned kind = *n->state & ZM_STATE_KIND;
+
+	if (kind != ZM_STATE_LOST || *n->state & bit)
+		return;
+	*n->state |= bit;
+	if (bit == ZM_STATE_THIRD && n->tag) {
+		s->group_blocks++;
+		s->group_bytes += n->size;
+	}
+	zm_mark_push(s, n);
+}
+
+static void
+mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off)
+{
+	bool fresh = (*n->state & ZM_STATE_KIND) == ZM_STATE_NONE;
+
+	switch (s->pass) {
+	case ZM_PASS_REACH:
+		if (!fresh)
+			return;
+		if (to == TO_START || stands_for_start(s, n, off))
+			set_kind(s, n, ZM_STATE_REACHABLE);
+		else
+			*n->state |= ZM_STATE_INTERIOR;
+		return;
+	case ZM_PASS_POSSIBLE:
+		if (fresh)
+			set_kind(s, n, ZM_STATE_POSSIBLE);
+		return;
+	case ZM_PASS_LOST:
+		if (fresh)
+			set_kind(s, n, ZM_STATE_LOST);
+		return;
+	case ZM_PASS_LEADERS:
+		mark_lost(s, n, ZM_STATE_SECOND);
+		return;
+	case ZM_PASS_GROUPS:
+		mark_lost(s, n, ZM_STATE_THIRD);
+		return;
+	}
+}
+
+void
+zm_mark_words(struct zm_scan *s, const uintptr_t *word, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct zm_node n;
+		enum pointer to = points_to(s, word[i], &n);
+		if (to != NOWHERE)
+			mark(s, &n, to, word[i] - n.start);
+	}
+}
+
+/* ---- the work list ---------------------------------------------------- */
+
+static void
+read_block(struct zm_scan *s, uintptr_t start, uintptr_t end)
+{
+	size_t page = 4096;
+
+	start = (start + 7) & ~(uintptr_t)7;
+	if (zm_scan_readable(s, start, end - start)) {
+		zm_mark_words(s, (uintptr_t *)start, (end - start) / 8);
+		return;
+	}
+	while (start < end) {
+		uintptr_t next = (start + page) & ~(page - 1);
+		next = next < end ? next : end;
+		if (zm_scan_readable(s, start, next - start))
+			zm_mark_words(s, (uintptr_t *)start,
+				      (next - start) / 8);
+		start = next;
+	}
+}
+
+static void
+work_off(struct zm_scan *s)
+{
+	while (s->work_count) {
+		struct zm_work w = s->work[--s->work_count];
+		zm_scan_present(s, w.start, w.start + w.size, read_block);
+	}
+}
+
+void
+zm_mark_drain(struct zm_scan *s)
+{
+	work_off(s);
+	while (s->overflow) {
+		s->overflow = false;
+		for (uint32_t i = 0; i < s->regions; i++) {
+			struct zm_region *r = zm_ledger_region(s->order[i]);
+			uint8_t *state = s->state + s->first[s->order[i]];
+			for (uint32_t k = 0; r && k < r->tag_count; k++) {
+				struct zm_node n;
+				if (!(state[k] & ZM_STATE_PENDING))
+					continue;
+				state[k] &= (uint8_t)~ZM_STATE_PENDING;
+				if (!zm_mark_node(s, r, k, &n))
+					continue;
+				zm_mark_push(s, &n);
+				work_off(s);
+			}
+		}
+	}
+}

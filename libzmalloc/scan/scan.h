@@ -1,0 +1,145 @@
+/*
+ * scan.h - which live blocks can the program still reach?
+ *
+ * One scan at exit, on the thread that exits: the other threads are stopped
+ * (stop.c), roots are read (roots.c), pointers followed (mark.c), and each
+ * live block gets a verdict in its tag (verdict.c).  While threads are stopped
+ * they may hold any lock: nothing here takes one, allocates from a zone or
+ * calls libc but for memory and string functions; all memory is mapped for the
+ * scan and unmapped after it.
+ *
+ * Glossary
+ *   node     a block that the scan knows: recorded (its tag is set), or a
+ *            conduit: live but not recorded (of the logger zone, where the
+ *            loader keeps some of its lists, or inherited over fork).  A
+ *            conduit is followed and gets no verdict.
+ *   size     the bytes of a node that are read: the requested ones; all usable
+ *            bytes of a conduit.
+ *   state    one byte per node: what the scan has found so far.
+ */
+#ifndef ZMALLOC_SCAN_SCAN_H
+#define ZMALLOC_SCAN_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zone/region.h"
+
+/* ---- stopped threads -------------------------------------------------- */
+
+enum { ZM_REGISTERS = 34 };
+
+struct zm_stopped {
+	int32_t tid;
+	uint32_t count; /* registers */
+	uintptr_t sp;
+	uintptr_t reg[ZM_REGISTERS];
+};
+
+struct zm_stop {
+	struct zm_stopped *thread; /* [count] */
+	uint32_t count;		   /* stopped, without the scanning one */
+	uint32_t missed;	   /* that did not answer in time */
+	size_t bytes;		   /* of the mapping behind `thread` */
+};
+
+/* Stops all other threads.  0, or -errno when nothing is known of them. */
+int zm_stop_threads(struct zm_stop *);
+void zm_resume_threads(struct zm_stop *);
+
+/* ---- the scan --------------------------------------------------------- */
+
+enum zm_state {
+	ZM_STATE_NONE = 0,
+	ZM_STATE_REACHABLE = 1,
+	ZM_STATE_POSSIBLE = 2,
+	ZM_STATE_LOST = 3,
+	ZM_STATE_DEFINITE = 4,
+	ZM_STATE_KIND = 7,
+	ZM_STATE_INTERIOR = 8, /* an interior pointer to it was seen */
+	ZM_STATE_PENDING = 16, /* still to be read: the work list was full */
+	ZM_STATE_ENTRY = 32,   /* where the first walk over lost ones began */
+	ZM_STATE_SECOND = 64,  /* met by the second such walk */
+	ZM_STATE_THIRD = 128   /* met by the third */
+};
+
+struct zm_node {
+	uintptr_t start;
+	size_t size;
+	uint8_t *state;
+	uint64_t *tag; /* NULL: a conduit */
+};
+
+enum zm_pass {
+	ZM_PASS_REACH,	  /* follow pointers to starts, note interior ones */
+	ZM_PASS_POSSIBLE, /* follow both */
+	ZM_PASS_LOST,	  /* find entries into what is left */
+	ZM_PASS_LEADERS,  /* .. and the definite ones of them */
+	ZM_PASS_GROUPS	  /* what is lost with each */
+};
+
+struct zm_work {
+	uintptr_t start;
+	size_t size;
+};
+
+struct zm_hole {
+	uintptr_t start, end;
+};
+
+struct zm_scan {
+	uintptr_t lo, hi;     /* all regions lie in here */
+	bool follow_untagged; /* inherited blocks exist */
+	enum zm_pass pass;
+
+	uint32_t *order; /* region ids by address */
+	uint32_t regions;
+	uint32_t ids;	 /* ids are below this */
+	uint64_t *first; /* [ids]: where its states begin */
+	uint8_t *state;
+	uint64_t states;
+
+	struct zm_work *work;
+	size_t work_count, work_room;
+	bool overflow;
+
+	struct zm_hole *hole; /* memory that cannot be read, by address */
+	uint32_t holes, hole_room;
+
+	struct zm_stop stop;
+	uintptr_t sp; /* lowest live word of the scanning thread's stack */
+	int pagemap;  /* descriptor, or negative */
+	char *buffer; /* copy of a piece of a root */
+	uint64_t root_bytes;
+	uint64_t group_blocks, group_bytes; /* ZM_PASS_GROUPS */
+
+	char *memory; /* all of the above */
+	size_t memory_bytes;
+};
+
+/* The scan at exit; sp: the lowest live word of this thread's stack.  Writes
+ * the verdicts and the header's scan fields. */
+void zm_scan(uintptr_t sp);
+
+/* roots.c: reads every root and marks what it points to.  0 or -errno. */
+int zm_scan_roots(struct zm_scan *);
+/* Finds what cannot be read; before any block is.  0 or -errno. */
+int zm_scan_holes(struct zm_scan *);
+/* Calls fn for the pieces of [start, end) that have pages. */
+void zm_scan_present(struct zm_scan *, uintptr_t start, uintptr_t end,
+		     void (*fn)(struct zm_scan *, uintptr_t, uintptr_t));
+bool zm_scan_readable(const struct zm_scan *, uintptr_t start, size_t bytes);
+
+/* mark.c */
+void zm_mark_words(struct zm_scan *, const uintptr_t *word, size_t count);
+void zm_mark_drain(struct zm_scan *);
+void zm_mark_push(struct zm_scan *, const struct zm_node *);
+/* The node with this tag index, false when there is none. */
+bool zm_mark_node(const struct zm_scan *, const struct zm_region *,
+		  uint32_t index, struct zm_node *);
+
+/* verdict.c: lost blocks, groups, verdicts. */
+void zm_verdicts(struct zm_scan *);
+
+#endif

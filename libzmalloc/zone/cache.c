@@ -1,0 +1,465 @@
+/*
+ * cache.c - see cache.h and fast.h.
+ *
+ * A bin's limit starts small and doubles each time the bin was empty or full
+ * too soon, up to a bound that depends on the length of its blocks; the sum
+ * of all limits of a cache is bounded in bytes.  When the sum is used up,
+ * other bins are made smaller in turn.  Empty bins are filled, full ones
+ * emptied by half, in chains, so that a magazine's lock is taken once for
+ * many blocks.
+ */
+#include "zone/cache.h"
+
+#include "zone/meta.h"
+#include "zone/nano.h"
+#include "zone/rack.h"
+
+enum {
+	CHAIN = 64,
+	BUDGET_MIN = 256 << 10,
+	BUDGET_MAX = 2 << 20,
+	BUDGET_SHARE = 32, /* of the bytes in use */
+	BIG = 1 << 20,	   /* a single block up to here may always wait */
+};
+
+uintptr_t zm_cache_key;
+__thread struct zm_cache *zm_cache_current;
+
+#define INVERSE(c) ((uint32_t)(((UINT64_C(1) << 32) + (c)*16 - 1) / ((c)*16)))
+const uint32_t zm_nano_inverse[ZM_NANO_CLASSES + 1] = {
+	0,	     INVERSE(1),  INVERSE(2),  INVERSE(3),  INVERSE(4),
+	INVERSE(5),  INVERSE(6),  INVERSE(7),  INVERSE(8),  INVERSE(9),
+	INVERSE(10), INVERSE(11), INVERSE(12), INVERSE(13), INVERSE(14),
+	INVERSE(15), INVERSE(16)
+};
+
+static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_CACHES);
+static struct zm_cache *caches;
+
+static const char damaged[] = "Incorrect checksum for freed object: probably "
+			      "modified after being freed";
+
+unsigned
+zm_bin_for(size_t size)
+{
+	if (size <= ZM_TINY_MAX)
+		return size ? (unsigned)((size + 15) >> 4) : 1;
+	if (size <= ZM_SMALL_MAX)
+		return ZM_BIN_SMALL + (unsigned)((size + 511) >> 9);
+	if (size <= (size_t)(ZM_MEDIUM_BINS - 1) << 15)
+		return ZM_BIN_MEDIUM + (unsigned)((size + 32767) >> 15);
+	return 0;
+}
+
+size_t
+zm_bin_bytes(unsigned bin)
+{
+	if (bin < ZM_BIN_SMALL)
+		return (size_t)bin << 4;
+	if (bin < ZM_BIN_MEDIUM)
+		return (size_t)(bin - ZM_BIN_SMALL) << 9;
+	return (size_t)(bin - ZM_BIN_MEDIUM) << 15;
+}
+
+/* ---- to and from the magazines ------------------------------------------ */
+
+static unsigned
+fetch(struct zm_cache *c, unsigned bin, unsigned count, void **out)
+{
+	struct zm_szone *z = c->zone;
+	if (bin <= ZM_NANO_CLASSES && z->nano)
+		return zm_nano_take(z, c->mag, bin, count, out);
+	if (bin < ZM_BIN_SMALL)
+		return zm_rack_take(&z->rack[0], c->mag, bin, count, out);
+	if (bin < ZM_BIN_MEDIUM)
+		return zm_rack_take(&z->rack[1], c->mag, bin - ZM_BIN_SMALL,
+				    count, out);
+	return zm_rack_take(&z->rack[2], c->mag, bin - ZM_BIN_MEDIUM, count,
+			    out);
+}
+
+/* Blocks of one length, which nano and tiny may both have made. */
+static void
+give_back(struct zm_szone *z, void **blocks, unsigned count)
+{
+	void *rack[CHAIN];
+	unsigned racks = 0, nanos = 0;
+	struct zm_rack *k = NULL;
+	for (unsigned i = 0; i < count; i++) {
+		struct zm_region *r = zm_region_of(blocks[i]);
+		if (!r || r->owner != z) {
+			zm_zone_fatal("Double free of object", blocks[i]);
+		} else if (r->tier == ZM_TIER_NANO) {
+			blocks[nanos++] = blocks[i];
+		} else {
+			k = &z->rack[r->tier - ZM_TIER_TINY];
+			rack[racks++] = blocks[i];
+		}
+	}
+	if (nanos)
+		zm_nano_give(z, blocks, nanos);
+	if (racks)
+		zm_rack_give(k, rack, racks);
+}
+
+/* Empties a bin down to its `keep` latest blocks. */
+static void
+drain(struct zm_cache *c, struct zm_bin *b, uint32_t keep)
+{
+	uintptr_t **link = &b->head;
+	uint32_t n = 0;
+	for (; *link && n < keep; n++) {
+		if (!zm_looks_cached(*link))
+			break;
+		link = (uintptr_t **)*link;
+	}
+	uintptr_t *p = *link;
+	b->count = n;
+	if (n) { /* the new end of the list */
+		uintptr_t *last = (uintptr_t *)link;
+		last[0] = 0;
+		last[1] = (uintptr_t)last ^ zm_cache_key;
+	} else {
+		b->head = NULL;
+	}
+	void *chain[CHAIN];
+	unsigned got = 0;
+	while (p) {
+		if (!zm_looks_cached(p)) {
+			zm_zone_fatal(damaged, p);
+			break;
+		}
+		chain[got++] = p;
+		p = (uintptr_t *)*p;
+		if (got == CHAIN) {
+			give_back(c->zone, chain, got);
+			got = 0;
+		}
+	}
+	if (got)
+		give_back(c->zone, chain, got);
+}
+
+/* ---- limits ------------------------------------------------------------- */
+
+static uint32_t
+bound(size_t bytes, size_t each, uint32_t low, uint32_t high)
+{
+	size_t n = bytes / each;
+	return n < low ? low : n > high ? high : (uint32_t)n;
+}
+
+static void
+renew_budget(struct zm_cache *c)
+{
+	const struct zm_szone *z = c->zone;
+	size_t used = z->nano ? ZM_LOAD(&z->nano_mags[c->mag].bytes) : 0;
+	for (unsigned i = 0; i < ZM_RACKS; i++)
+		used += ZM_LOAD(&z->rack[i].mags[c->mag].used)
+			<< z->rack[i].qshift;
+	used /= BUDGET_SHARE;
+	c->budget = used < BUDGET_MIN	? BUDGET_MIN
+		    : used > BUDGET_MAX ? BUDGET_MAX
+					: used;
+}
+
+/* Makes other bins smaller until `bytes` more fit in; false: they do not. */
+static bool
+make_room(struct zm_cache *c, unsigned bin, size_t bytes)
+{
+	for (unsigned looks = ZM_BINS; looks; looks--) {
+		if (c->reserved + bytes <= c->budget)
+			return true;
+		unsigned victim = c->hand = (c->hand + 1) % ZM_BINS;
+		struct zm_bin *b = &c->bin[victim];
+		uint32_t less = b->limit - b->limit / 2;
+		if (victim == bin || !less)
+			continue;
+		b->limit -= less;
+		c->reserved -= less * zm_bin_bytes(victim);
+		if (b->count > b->limit)
+			drain(c, b, b->limit);
+	}
+	return false;
+}
+
+/* The bin was empty or full: lets it hold more, if there is room. */
+static void
+widen(struct zm_cache *c, unsigned bin)
+{
+	struct zm_bin *b = &c->bin[bin];
+	size_t each = zm_bin_bytes(bin);
+	uint32_t most = bound(64 << 10, each, bin < ZM_BIN_MEDIUM ? 2 : 1, 256);
+	uint32_t to = b->limit ? b->limit * 2 : bound(2048, each, 1, 32);
+	if (to > most)
+		to = most;
+	if (to <= b->limit)
+		return;
+	size_t bytes = (to - b->limit) * each;
+	if (!make_room(c, bin, bytes) && (b->limit || c->reserved > BIG))
+		return;
+	b->limit = to;
+	c->reserved += bytes;
+}
+
+/* Housekeeping of each slow visit. */
+static void
+visit(struct zm_cache *c)
+{
+	if (ZM_UNLIKELY(ZM_LOAD(&c->flush)))
+		zm_cache_flush(c);
+	if (!(c->slow++ & 63))
+		renew_budget(c);
+}
+
+/* ---- slow paths --------------------------------------------------------- */
+
+struct zm_cache *
+zm_cache_of(struct zm_szone *z)
+{
+	struct zm_cache *c = zm_cache_current;
+	if (!c || !z->cached)
+		return NULL;
+	if (!c->zone) {
+		c->mag = __atomic_fetch_add(&z->next_mag, 1, __ATOMIC_RELAXED) %
+			 z->nmag;
+		ZM_STORE(&c->zone, z);
+	}
+	return c->zone == z ? c : NULL;
+}
+
+static void *
+pop(struct zm_bin *b)
+{
+	uintptr_t *p = b->head;
+	if (!p)
+		return NULL;
+	if (!zm_looks_cached(p)) {
+		b->head = NULL;
+		b->count = 0;
+		zm_zone_fatal(damaged, p);
+		return NULL;
+	}
+	b->head = (uintptr_t *)p[0];
+	b->count--;
+	p[0] = p[1] = 0;
+	return p;
+}
+
+void *
+zm_cache_alloc(struct zm_cache *c, unsigned bin)
+{
+	struct zm_bin *b = &c->bin[bin];
+	void *p = pop(b), *chain[CHAIN];
+	if (p)
+		return p;
+	visit(c);
+	widen(c, bin);
+	/* A block is written to when it is put in a bin, so of long ones only
+	 * those are fetched that are needed. */
+	uint32_t count = (b->limit + 1) / 2;
+	uint32_t most = bound(8 << 10, zm_bin_bytes(bin), 1, CHAIN);
+	if (count > most)
+		count = most;
+	unsigned got = fetch(c, bin, count ? count : 1, chain);
+	if (!got)
+		return NULL;
+	for (unsigned i = got; i-- > 1;)
+		zm_bin_push(b, chain[i]);
+	uintptr_t *first = chain[0];
+	first[0] = first[1] = 0;
+	return first;
+}
+
+bool
+zm_cache_put(struct zm_cache *c, unsigned bin, void *p)
+{
+	struct zm_bin *b = &c->bin[bin];
+	if (b->count >= b->limit) {
+		visit(c);
+		widen(c, bin);
+		if (b->count >= b->limit) {
+			if (!b->limit)
+				return false;
+			drain(c, b, b->limit / 2);
+		}
+	}
+	zm_bin_push(b, p);
+	return true;
+}
+
+void
+zm_cache_flush(struct zm_cache *c)
+{
+	ZM_STORE(&c->flush, false);
+	for (unsigned bin = 0; c->zone && bin < ZM_BINS; bin++) {
+		if (c->bin[bin].head)
+			drain(c, &c->bin[bin], 0);
+		c->bin[bin].limit = 0;
+	}
+	c->reserved = 0;
+}
+
+/* ---- all caches --------------------------------------------------------- */
+
+struct zm_cache *
+zm_cache_create(void)
+{
+	struct zm_cache *c = zm_meta_alloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	zm_lock(&lock);
+	c->next = caches;
+	if (c->next)
+		c->next->prev = c;
+	caches = c;
+	zm_unlock(&lock);
+	return c;
+}
+
+void
+zm_cache_destroy(struct zm_cache *c)
+{
+	if (!c)
+		return;
+	zm_cache_flush(c);
+	zm_lock(&lock);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		caches = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	zm_unlock(&lock);
+	zm_meta_free(c, sizeof(*c));
+}
+
+static void
+each_in_bin(const struct zm_szone *z, const struct zm_bin *b, size_t bytes,
+	    void (*fn)(uintptr_t, size_t, void *), void *ctx)
+{
+	uintptr_t *p = ZM_LOAD(&b->head);
+	for (uint32_t n = b->limit + CHAIN; p && n; n--) {
+		struct zm_region *r = zm_region_of(p);
+		if (!r || r->owner != z || (uintptr_t)p & 15 ||
+		    !zm_looks_cached(p))
+			return;
+		fn((uintptr_t)p, bytes, ctx);
+		p = (uintptr_t *)p[0];
+	}
+}
+
+/* The list of caches is locked. */
+void
+zm_cache_each(const struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
+	      void *ctx)
+{
+	for (struct zm_cache *c = caches; c; c = c->next)
+		for (unsigned bin = 0; c->zone == z && bin < ZM_BINS; bin++)
+			each_in_bin(z, &c->bin[bin], zm_bin_bytes(bin), fn,
+				    ctx);
+}
+
+static void
+forget(struct zm_cache *c)
+{
+	for (unsigned bin = 0; bin < ZM_BINS; bin++)
+		c->bin[bin] = (struct zm_bin){ NULL, 0, 0 };
+	c->reserved = 0;
+	c->zone = NULL;
+}
+
+void
+zm_cache_forget(const struct zm_szone *z)
+{
+	zm_lock(&lock);
+	for (struct zm_cache *c = caches; c; c = c->next)
+		if (c->zone == z)
+			forget(c);
+	zm_unlock(&lock);
+}
+
+void
+zm_cache_ask_flush(const struct zm_szone *z)
+{
+	zm_lock(&lock);
+	for (struct zm_cache *c = caches; c; c = c->next)
+		if (c != zm_cache_current && ZM_LOAD(&c->zone) == z)
+			ZM_STORE(&c->flush, true);
+	zm_unlock(&lock);
+}
+
+/*
+ * The owners are gone, perhaps in the middle of a push or pop: a list is
+ * followed as far as its blocks are sound.  The structs stay, in case that
+ * somebody still points at them.
+ */
+static void
+reap(struct zm_cache *c)
+{
+	for (unsigned bin = 0; bin < ZM_BINS; bin++) {
+		uintptr_t *p = c->bin[bin].head;
+		for (uint32_t n = c->bin[bin].limit + CHAIN; p && n; n--) {
+			struct zm_region *r = zm_region_of(p);
+			if (!r || r->owner != c->zone || (uintptr_t)p & 15 ||
+			    !zm_looks_cached(p))
+				break;
+			uintptr_t *next = (uintptr_t *)p[0];
+			void *one = p;
+			give_back(c->zone, &one, 1);
+			p = next;
+		}
+	}
+	forget(c);
+}
+
+void
+zm_cache_reap(const struct zm_szone *z)
+{
+	for (struct zm_cache *c = caches; c; c = c->next)
+		if (c != zm_cache_current && c->zone == z)
+			reap(c);
+}
+
+const char *
+zm_cache_check(const struct zm_szone *z)
+{
+	const struct zm_cache *c = zm_cache_current;
+	size_t reserved = 0;
+	if (!c || c->zone != z)
+		return NULL;
+	for (unsigned bin = 0; bin < ZM_BINS; bin++) {
+		const struct zm_bin *b = &c->bin[bin];
+		uint32_t n = 0;
+		for (uintptr_t *p = b->head; p; p = (uintptr_t *)p[0], n++) {
+			struct zm_block at;
+			if (n > b->count || !zm_looks_cached(p))
+				return "cache: a freed block was modified";
+			if (!zm_block_at(p, &at) || at.start != (uintptr_t)p ||
+			    at.usable != zm_bin_bytes(bin))
+				return "cache: block in the wrong bin";
+		}
+		if (n != b->count || n > b->limit + CHAIN)
+			return "cache: count of a bin is wrong";
+		reserved += b->limit * zm_bin_bytes(bin);
+	}
+	return reserved == c->reserved ? NULL : "cache: sum of limits is wrong";
+}
+
+void
+zm_cache_lock(void)
+{
+	zm_lock(&lock);
+}
+
+void
+zm_cache_unlock(void)
+{
+	zm_unlock(&lock);
+}
+
+void
+zm_cache_reinit(void)
+{
+	zm_lock_init(&lock, ZM_RANK_CACHES);
+}

@@ -1,0 +1,483 @@
+/*
+ * depot.c - see depot.h.
+ *
+ * The rule: a magazine gives up a region when more than one and a half
+ * regions' worth of its memory is free and less than 75 % is in use.  In the
+ * depot a region's free pages go back to the kernel; a magazine that needs
+ * room looks there before it maps a new region.  Of the empty regions the
+ * depot keeps a few (zm_zone_config.retained_regions), the others are
+ * unmapped.
+ */
+#include "zone/depot.h"
+
+#include "zone/arena.h"
+#include "zone/directory.h"
+#include "zone/fast.h"
+#include "zone/meta.h"
+#include "zone/runs.h"
+
+/* One pool for each tier, one for tiny regions of zones without nano. */
+enum { POOLS = 4 };
+#define POOL(n)                                                  \
+	{                                                        \
+		.lock = ZM_LOCK_INIT(ZM_RANK_DEPOT + 2),         \
+		.link_offset = offsetof(struct zm_rregion, next) \
+	}
+static struct zm_pool pools[POOLS] = { POOL(0), POOL(1), POOL(2), POOL(3) };
+
+static const char *const names[ZM_RACKS] = { "zmalloc tiny", "zmalloc small",
+					     "zmalloc medium" };
+
+static unsigned
+rack_index(const struct zm_rack *k)
+{
+	return k->tier - ZM_TIER_TINY;
+}
+
+static struct zm_pool *
+pool_of(const struct zm_rack *k)
+{
+	return &pools[k->tier == ZM_TIER_TINY && !k->gshift ? 3
+							    : rack_index(k)];
+}
+
+/* ---- making and unmaking ------------------------------------------------ */
+
+static size_t
+guard_bytes(void)
+{
+	return zm_zone_config.guard_all ? ZM_SLICE : 0;
+}
+
+bool
+zm_rregion_commit(struct zm_rregion *r, uint32_t quanta)
+{
+	size_t need = (size_t)quanta << r->rack->qshift;
+	if (need <= r->committed)
+		return true;
+	size_t to = r->committed * 2;
+	if (to < r->rack->commit_step)
+		to = r->rack->commit_step;
+	if (to < need)
+		to = zm_round_up(need, ZM_SLICE);
+	if (to > r->r.bytes)
+		to = r->r.bytes;
+	if (zm_os_commit((void *)(r->r.base + r->committed), to - r->committed))
+		return false;
+	r->committed = to;
+	return true;
+}
+
+/* Enters r in the rack's table, which references go through. */
+static bool
+table_add(struct zm_rack *k, struct zm_rregion *r)
+{
+	bool done = false;
+	zm_lock(&k->table_lock);
+	uint32_t slot = 0, end = k->table_used;
+	while (slot < end && zm_slot_region(k, slot))
+		slot++;
+	uint32_t limit = (uint64_t)1024 * 1024 < UINT64_C(1) << (32 - k->gbits)
+			     ? 1024 * 1024
+			     : (1u << (32 - k->gbits)) - 1;
+	if (slot < limit) {
+		struct zm_rregion ***chunk = &k->table[slot >> 10];
+		if (!*chunk)
+			*chunk = zm_meta_alloc(1024 * sizeof(**chunk));
+		if (*chunk) {
+			(*chunk)[slot & 1023] = r;
+			r->slot = slot;
+			if (slot == end)
+				k->table_used++;
+			done = true;
+		}
+	}
+	zm_unlock(&k->table_lock);
+	return done;
+}
+
+static void
+table_drop(struct zm_rack *k, struct zm_rregion *r)
+{
+	zm_lock(&k->table_lock);
+	k->table[r->slot >> 10][r->slot & 1023] = NULL;
+	zm_unlock(&k->table_lock);
+}
+
+static struct zm_rregion *
+struct_get(struct zm_rack *k)
+{
+	uint32_t granules = 1u << k->gbits;
+	struct zm_pool *pool = pool_of(k);
+	size_t head = zm_round_up(sizeof(struct zm_rregion), 64);
+	size_t bytes = head + granules * sizeof(struct zm_mark) +
+		       granules * sizeof(struct zm_run);
+	zm_lock(&pool->lock);
+	pool->bytes = bytes;
+	zm_unlock(&pool->lock);
+	struct zm_rregion *r = zm_pool_get(pool);
+	if (!r)
+		return NULL;
+	r->rack = k;
+	r->marks = (struct zm_mark *)((char *)r + head);
+	r->runs = (struct zm_run *)(r->marks + granules);
+	r->next = r->prev = NULL;
+	r->quanta = (uint32_t)(k->region_bytes >> k->qshift);
+	r->tail = r->used = r->blocks = 0;
+	r->committed = 0;
+	return r;
+}
+
+/* Its marks and runs are all zero by now: their pages can go. */
+static void
+struct_put(struct zm_rack *k, struct zm_rregion *r)
+{
+	size_t page = zm_os_page_size();
+	uintptr_t low = zm_round_up((uintptr_t)(r + 1), page);
+	uintptr_t high =
+	    (uintptr_t)(r->runs + ((size_t)1 << k->gbits)) & ~(page - 1);
+	if (low < high)
+		zm_os_purge((void *)low, high - low);
+	zm_pool_put(pool_of(k), r);
+}
+
+static uint64_t
+fast_word(const struct zm_rack *k, const struct zm_rregion *r)
+{
+	uint64_t kind = ZM_KIND_NONE;
+	if (k->zone->cached && k->tier == ZM_TIER_TINY && k->gshift == 4)
+		kind = ZM_KIND_TINY;
+	if (k->zone->cached && k->tier == ZM_TIER_SMALL)
+		kind = ZM_KIND_SMALL;
+	return (uintptr_t)r->marks | kind << ZM_KIND_SHIFT;
+}
+
+static struct zm_rregion *
+region_new(struct zm_rack *k)
+{
+	size_t guard = guard_bytes(), bytes = k->region_bytes;
+	struct zm_rregion *r = struct_get(k);
+	if (!r)
+		return NULL;
+	uintptr_t span =
+	    zm_span_alloc(bytes + 2 * guard, ZM_SLICE, names[rack_index(k)]);
+	if (!span)
+		goto no_span;
+	unsigned shift = (unsigned)k->qshift + k->gshift;
+	r->r = (struct zm_region){
+		.base = span + guard,
+		.bytes = bytes,
+		.tag_count = (uint32_t)(bytes >> shift),
+		.quantum = 1u << k->qshift,
+		.zone = k->zone->id,
+		.tag_shift = (uint8_t)shift,
+		.tier = k->tier,
+		.owner = k->zone,
+	};
+	if (!zm_rregion_commit(r, 1) || !table_add(k, r))
+		goto no_table;
+	if (!zm_region_add(&r->r, bytes, fast_word(k, r),
+			   (ZM_SLICE >> shift) * sizeof(struct zm_mark)))
+		goto no_entry;
+	return r;
+no_entry:
+	table_drop(k, r);
+no_table:
+	zm_span_free(span, bytes + 2 * guard);
+	r->r.base = r->r.bytes = 0;
+no_span:
+	struct_put(k, r);
+	return NULL;
+}
+
+size_t
+zm_regions_drop(struct zm_rack *k, struct zm_rregion *list, bool count)
+{
+	size_t total = 0, guard = guard_bytes();
+	while (list) {
+		struct zm_rregion *r = list;
+		uintptr_t base = r->r.base;
+		list = r->next;
+		if (count)
+			total += zm_os_resident((void *)base, r->committed);
+		zm_region_remove(&r->r, k->region_bytes);
+		zm_span_free(base - guard, k->region_bytes + 2 * guard);
+		table_drop(k, r);
+		struct_put(k, r);
+	}
+	return total;
+}
+
+void
+zm_rregion_pool_lock(void)
+{
+	for (unsigned i = 0; i < POOLS; i++)
+		zm_lock(&pools[i].lock);
+}
+
+void
+zm_rregion_pool_unlock(void)
+{
+	for (unsigned i = POOLS; i-- > 0;)
+		zm_unlock(&pools[i].lock);
+}
+
+void
+zm_rregion_pool_reinit(void)
+{
+	for (unsigned i = 0; i < POOLS; i++)
+		zm_lock_init(&pools[i].lock, ZM_RANK_DEPOT + 2);
+}
+
+/* ---- moving ------------------------------------------------------------- */
+
+static void
+attach(struct zm_rack *k, unsigned mag, struct zm_rregion *r)
+{
+	struct zm_magazine *m = &k->mags[mag];
+	r->prev = NULL;
+	r->next = m->regions;
+	if (r->next)
+		r->next->prev = r;
+	m->regions = r;
+	m->count++;
+	m->used += r->used;
+	m->blocks += r->blocks;
+	m->quanta += r->quanta;
+	ZM_STORE(&r->mag, mag);
+}
+
+static void
+detach(struct zm_magazine *m, struct zm_rregion *r)
+{
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		m->regions = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	m->count--;
+	m->used -= r->used;
+	m->blocks -= r->blocks;
+	m->quanta -= r->quanta;
+	if (m->bump == r)
+		m->bump = NULL;
+}
+
+void
+zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
+{
+	struct zm_rregion *old = m->bump;
+	if (old && old != r && old->tail < old->quanta &&
+	    zm_rregion_commit(old, old->quanta)) {
+		struct zm_piece rest = { old, old->tail,
+					 old->quanta - old->tail, true };
+		old->tail = old->quanta;
+		zm_run_free(m, rest);
+	}
+	m->bump = r;
+}
+
+/* Moves r's runs from one magazine's lists to the other's; `to` NULL: they
+ * vanish, for an empty region.  With `purge` their pages go. */
+static void
+move_runs(struct zm_magazine *from, struct zm_magazine *to,
+	  struct zm_rregion *r, bool purge, size_t *returned)
+{
+	for (uint32_t at = 0; at < r->tail;) {
+		uint32_t n = zm_mark_length(r, at);
+		if (n) {
+			at += n;
+			continue;
+		}
+		if (!zm_run_length(r, at)) {
+			zm_zone_fatal("Region metadata corrupted",
+				      (void *)r->r.base);
+			return;
+		}
+		struct zm_piece p = zm_run_remove(from, r, at);
+		if (purge && !p.clean)
+			p.clean =
+			    zm_piece_purge(&p, p.start, p.length, returned);
+		if (to)
+			zm_run_insert(to, &p);
+		at += p.length;
+	}
+}
+
+/* Pages of an empty region go, and all of it is tail again. */
+static void
+reset(struct zm_rregion *r, size_t *returned)
+{
+	size_t bytes = (size_t)r->tail << r->rack->qshift;
+	bytes = zm_round_up(bytes, zm_os_page_size());
+	if (returned)
+		*returned += zm_os_resident((void *)r->r.base, bytes);
+	if (bytes && zm_os_purge((void *)r->r.base, bytes))
+		return; /* locked pages: the tail stays where it is */
+	r->tail = 0;
+}
+
+void
+zm_last_flush(struct zm_rack *k, struct zm_magazine *m)
+{
+	struct zm_rregion *r = m->last_region;
+	if (!m->last)
+		return;
+	uintptr_t off = (uintptr_t)m->last - r->r.base;
+	struct zm_piece p = { r, (uint32_t)(off >> k->qshift), m->last_quanta,
+			      false };
+	ZM_STORE(&m->last, NULL);
+	zm_mark_set(r, p.start, 0);
+	r->blocks--;
+	m->blocks--;
+	r->used -= p.length;
+	m->used -= p.length;
+	zm_run_free(m, p);
+}
+
+/* m and the depot are locked.  A last-free block is looked for in its own
+ * magazine, so it cannot move. */
+static void
+to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
+	 size_t *returned)
+{
+	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
+	if (m->last_region == r)
+		zm_last_flush(k, m);
+	detach(m, r);
+	if (r->used) {
+		move_runs(m, depot, r, true, returned);
+	} else {
+		move_runs(m, NULL, r, false, NULL);
+		uint32_t tail = r->tail;
+		reset(r, returned);
+		if (r->tail && tail) /* could not be purged */
+			zm_run_insert(depot,
+				      &(struct zm_piece){ r, 0, tail, false });
+	}
+	attach(k, k->nmag, r);
+}
+
+/* The depot is locked.  Empty regions beyond `keep` leave it. */
+static struct zm_rregion *
+surplus(struct zm_rack *k, unsigned keep)
+{
+	struct zm_magazine *depot = &k->mags[k->nmag];
+	struct zm_rregion *out = NULL;
+	for (struct zm_rregion *r = depot->regions, *next; r; r = next) {
+		next = r->next;
+		if (r->used)
+			continue;
+		if (keep) {
+			keep--;
+			continue;
+		}
+		move_runs(depot, NULL, r, false, NULL);
+		detach(depot, r);
+		r->next = out;
+		out = r;
+	}
+	return out;
+}
+
+static bool
+sparse(const struct zm_rregion *r)
+{
+	return r->used < r->quanta - r->quanta / 4;
+}
+
+struct zm_rregion *
+zm_recirculate(struct zm_rack *k, unsigned mag, struct zm_rregion *freed)
+{
+	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
+	size_t region = k->region_bytes >> k->qshift;
+	if (m->quanta - m->used <= region + region / 2 ||
+	    m->used >= m->quanta - m->quanta / 4)
+		return NULL;
+	struct zm_rregion *r = freed;
+	if (!r || r->mag != mag || r->used)
+		for (r = m->regions; r && (!sparse(r) || r == m->bump);)
+			r = r->next;
+	if (!r)
+		return NULL;
+	zm_lock(&depot->lock);
+	to_depot(k, mag, r, NULL);
+	struct zm_rregion *drop =
+	    r->used ? NULL : surplus(k, zm_zone_config.retained_regions);
+	zm_unlock(&depot->lock);
+	return drop;
+}
+
+struct zm_rregion *
+zm_depot_emptied(struct zm_rack *k, struct zm_rregion *r)
+{
+	struct zm_magazine *depot = &k->mags[k->nmag];
+	move_runs(depot, NULL, r, false, NULL);
+	uint32_t tail = r->tail;
+	reset(r, NULL);
+	if (r->tail && tail)
+		zm_run_insert(depot, &(struct zm_piece){ r, 0, tail, false });
+	return surplus(k, zm_zone_config.retained_regions);
+}
+
+struct zm_rregion *
+zm_depot_all(struct zm_rack *k, unsigned mag, size_t *returned)
+{
+	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
+	zm_lock(&depot->lock);
+	while (m->regions)
+		to_depot(k, mag, m->regions, returned);
+	struct zm_rregion *drop = surplus(k, 0);
+	zm_unlock(&depot->lock);
+	return drop;
+}
+
+struct zm_rregion *
+zm_depot_trim(struct zm_rack *k, unsigned keep)
+{
+	struct zm_magazine *depot = &k->mags[k->nmag];
+	zm_lock(&depot->lock);
+	struct zm_rregion *drop = surplus(k, keep);
+	zm_unlock(&depot->lock);
+	return drop;
+}
+
+/* A region of the depot with a run or a tail of n quanta. */
+static struct zm_rregion *
+depot_find(struct zm_rack *k, uint32_t n)
+{
+	struct zm_magazine *depot = &k->mags[k->nmag];
+	struct zm_piece p;
+	if (zm_run_best(depot, k, n, &p)) {
+		zm_run_insert(depot, &p);
+		return p.region;
+	}
+	struct zm_rregion *r = depot->regions;
+	while (r && r->quanta - r->tail < n)
+		r = r->next;
+	return r;
+}
+
+bool
+zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
+{
+	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
+	struct zm_rregion *r = NULL;
+	zm_lock(&depot->lock);
+	if (depot->count && (r = depot_find(k, n))) {
+		detach(depot, r);
+		move_runs(depot, m, r, false, NULL);
+		attach(k, mag, r);
+	}
+	zm_unlock(&depot->lock);
+	if (!r) {
+		r = region_new(k);
+		if (!r)
+			return false;
+		attach(k, mag, r);
+	}
+	if (r->tail < r->quanta)
+		zm_set_bump(m, r);
+	return true;
+}

@@ -1,0 +1,42 @@
+/*
+ * depot.h - regions of a rack: made, moved between magazines and the depot,
+ * given back.
+ *
+ * Called by rack.c.  Locks are named with each function; the order is
+ * magazine, then depot.
+ */
+#ifndef ZMALLOC_ZONE_DEPOT_H
+#define ZMALLOC_ZONE_DEPOT_H
+
+#include "zone/types.h"
+
+/* Makes memory up to that quantum accessible. */
+bool zm_rregion_commit(struct zm_rregion *, uint32_t quanta);
+/* Gets m (locked) a region that has room for n quanta: from the depot, or a
+ * new one.  False out of memory. */
+bool zm_region_get(struct zm_rack *, unsigned mag, uint32_t n);
+/* After frees in m (locked, not the depot): gives regions up while the rule
+ * says so.  Returns regions to be unmapped with zm_regions_drop when no
+ * lock is held, linked by next. */
+struct zm_rregion *zm_recirculate(struct zm_rack *, unsigned mag,
+				  struct zm_rregion *freed);
+/* After the last block of r, a region of the depot (locked), was freed. */
+struct zm_rregion *zm_depot_emptied(struct zm_rack *, struct zm_rregion *r);
+size_t zm_regions_drop(struct zm_rack *, struct zm_rregion *list, bool count);
+/* Everything of m (locked) moves to the depot, empty regions are returned
+ * for dropping. */
+struct zm_rregion *zm_depot_all(struct zm_rack *, unsigned mag,
+				size_t *returned);
+/* Lets only `keep` empty regions stay in the depot; the rest as above. */
+struct zm_rregion *zm_depot_trim(struct zm_rack *, unsigned keep);
+/* Really frees m's (locked) last-free block. */
+void zm_last_flush(struct zm_rack *, struct zm_magazine *m);
+/* Sets r as m's region with a tail; an old one's tail becomes a run. */
+void zm_set_bump(struct zm_magazine *, struct zm_rregion *r);
+
+/* For type-stable structs, at fork. */
+void zm_rregion_pool_lock(void);
+void zm_rregion_pool_unlock(void);
+void zm_rregion_pool_reinit(void);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * fast.h - the thread caches' data and the two inline paths through them.
+ *
+ * A cache has a bin for each length of block.  A bin is a list through the
+ * blocks: the first word of a cached block is the next one's address, the
+ * second the first word, the block's address and a secret, mixed:
+ *	word[0] ^ word[1] ^ address == zm_cache_key
+ * Both words become zero when the block is handed out.  So a block that was
+ * written to after it was freed is noticed when it is handed out again, a
+ * block that is freed twice when it is freed, and no stale pointer is left in
+ * a block for the leak scan to find.
+ *
+ * No atomics and no locks here: a cache is touched by its thread alone, except
+ * when other threads stand still (enumeration, fork, destruction of a zone).
+ *
+ * Included by cache.c and szone.c, and by malloc/'s entry points.
+ */
+#ifndef ZMALLOC_ZONE_FAST_H
+#define ZMALLOC_ZONE_FAST_H
+
+#include "zone/arena.h"
+#include "zone/types.h"
+
+enum {
+	ZM_KIND_SHIFT = 48,
+	/* bins: quanta of tiny (and nano) as they are, then the others' */
+	ZM_BIN_SMALL = 64,
+	ZM_BIN_MEDIUM = 130,
+	ZM_MEDIUM_BINS = 33, /* up to 1 MiB */
+	ZM_BINS = ZM_BIN_MEDIUM + ZM_MEDIUM_BINS
+};
+
+struct zm_bin {
+	uintptr_t *head;
+	uint32_t count;
+	uint32_t limit; /* blocks; 0 until the bin is used */
+};
+
+struct zm_cache {
+	struct zm_szone *zone; /* NULL: not used so far */
+	struct zm_bin bin[ZM_BINS];
+	uint32_t mag;		      /* index of this thread's magazines */
+	uint32_t hand;		      /* bin that is next to be made smaller */
+	size_t reserved;	      /* sum of limit * size over the bins */
+	size_t budget;		      /* bound of reserved */
+	uint32_t slow;		      /* visits to the slow paths */
+	bool flush;		      /* another thread asks to flush */
+	struct zm_cache *next, *prev; /* all caches */
+};
+
+extern uintptr_t zm_cache_key;
+/* One more than the greatest product of slot and magic: exact divisions. */
+extern const uint32_t zm_nano_inverse[ZM_NANO_CLASSES + 1];
+
+static inline bool
+zm_looks_cached(const uintptr_t *p)
+{
+	return (p[0] ^ p[1] ^ (uintptr_t)p) == zm_cache_key;
+}
+
+static inline void
+zm_bin_push(struct zm_bin *b, uintptr_t *p)
+{
+	uintptr_t head = (uintptr_t)b->head;
+	p[0] = head;
+	p[1] = head ^ (uintptr_t)p ^ zm_cache_key;
+	b->head = p;
+	b->count++;
+}
+
+/* NULL: the slow path must do it. */
+static inline void *
+zm_fast_malloc(const struct zm_szone *z, size_t size)
+{
+	struct zm_cache *c = zm_cache_current;
+	size_t bin;
+	if (ZM_LIKELY(size <= ZM_TINY_MAX))
+		bin = (size + 15) >> 4;
+	else if (ZM_LIKELY(size <= ZM_SMALL_MAX))
+		bin = ZM_BIN_SMALL + ((size + 511) >> 9);
+	else
+		return NULL;
+	if (ZM_UNLIKELY(!c || c->zone != z))
+		return NULL;
+	struct zm_bin *b = &c->bin[bin];
+	uintptr_t *p = b->head;
+	if (ZM_UNLIKELY(!p || !zm_looks_cached(p)))
+		return NULL;
+	b->head = (uintptr_t *)p[0];
+	b->count--;
+	p[0] = 0;
+	p[1] = 0;
+	return p;
+}
+
+/* The bin of a block of the cached zone that starts at p; 0: the slow path
+ * must look. */
+static inline unsigned
+zm_fast_bin(uintptr_t p)
+{
+	uintptr_t off = p - zm_arena.base;
+	if (ZM_UNLIKELY(off >= zm_arena.bytes))
+		return 0;
+	uint64_t fast = ZM_LOAD(&zm_arena.slices[off >> ZM_SLICE_SHIFT].fast);
+	unsigned kind = (unsigned)(fast >> ZM_KIND_SHIFT);
+	uintptr_t low = p & (ZM_SLICE - 1);
+	uintptr_t at = fast & ((UINT64_C(1) << ZM_KIND_SHIFT) - 1);
+	if (kind - 1 < ZM_NANO_CLASSES) {
+		uint64_t product = (uint64_t)low * zm_nano_inverse[kind];
+		const uint64_t *bits = (const uint64_t *)at;
+		uint32_t slot = (uint32_t)(product >> 32);
+		if (ZM_UNLIKELY((uint32_t)product >= zm_nano_inverse[kind]))
+			return 0;
+		if (ZM_UNLIKELY(!(ZM_LOAD(&bits[slot / 64]) >> slot % 64 & 1)))
+			return 0;
+		return kind;
+	}
+	const struct zm_mark *marks = (const struct zm_mark *)at;
+	if (kind == ZM_KIND_TINY) {
+		unsigned mark = ZM_LOAD(&marks[low >> 8].mark);
+		if (ZM_UNLIKELY((low & 15) ||
+				(mark & 31) != ((low >> 4 & 15) | 16)))
+			return 0;
+		return mark >> 5;
+	}
+	if (kind == ZM_KIND_SMALL) {
+		unsigned mark = ZM_LOAD(&marks[low >> 10].mark);
+		if (ZM_UNLIKELY((low & 511) ||
+				(mark & 31) != ((low >> 9 & 1) | 16)))
+			return 0;
+		return ZM_BIN_SMALL + (mark >> 5);
+	}
+	return 0;
+}
+
+/* False: the slow path must do it. */
+static inline bool
+zm_fast_free(void *p)
+{
+	struct zm_cache *c = zm_cache_current;
+	unsigned bin = zm_fast_bin((uintptr_t)p);
+	if (ZM_UNLIKELY(!c || !bin))
+		return false;
+	struct zm_bin *b = &c->bin[bin];
+	if (ZM_UNLIKELY(b->count >= b->limit || zm_looks_cached(p)))
+		return false;
+	zm_bin_push(b, p);
+	return true;
+}
+
+#endif

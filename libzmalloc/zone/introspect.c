@@ -1,0 +1,376 @@
+/*
+ * introspect.c - walking a zone: statistics, live blocks, regions, check.
+ *
+ * Relies on the tiers' metadata alone, never on the contents of blocks.
+ * Called by malloc/ and scan/.
+ */
+#include <string.h>
+
+#include "zone/arena.h"
+#include "zone/cache.h"
+#include "zone/directory.h"
+#include "zone/large.h"
+#include "zone/nano.h"
+#include "zone/rack.h"
+#include "zone/runs.h"
+
+/* ---- blocks that wait in caches ----------------------------------------- */
+
+struct waiting {
+	uintptr_t *at;
+	size_t count, room;
+	size_t bytes;
+};
+
+static void
+count_one(uintptr_t p, size_t bytes, void *ctx)
+{
+	struct waiting *w = ctx;
+	(void)p;
+	w->count++;
+	w->bytes += bytes;
+}
+
+static void
+note_one(uintptr_t p, size_t bytes, void *ctx)
+{
+	struct waiting *w = ctx;
+	(void)bytes;
+	if (w->count < w->room)
+		w->at[w->count++] = p;
+}
+
+static void
+sift(uintptr_t *a, size_t i, size_t n)
+{
+	for (size_t child; (child = 2 * i + 1) < n; i = child) {
+		if (child + 1 < n && a[child + 1] > a[child])
+			child++;
+		if (a[i] >= a[child])
+			return;
+		uintptr_t t = a[i];
+		a[i] = a[child];
+		a[child] = t;
+	}
+}
+
+static void
+heapsort(uintptr_t *a, size_t n)
+{
+	for (size_t i = n / 2; i-- > 0;)
+		sift(a, i, n);
+	for (size_t end = n; end > 1;) {
+		uintptr_t t = a[0];
+		a[0] = a[--end];
+		a[end] = t;
+		sift(a, 0, end);
+	}
+}
+
+/* Addresses of all waiting blocks, sorted.  False out of memory. */
+static bool
+collect(const struct zm_szone *z, struct waiting *w)
+{
+	*w = (struct waiting){ 0 };
+	zm_cache_each(z, count_one, w);
+	w->room = w->count + 64;
+	w->count = 0;
+	w->at = zm_meta_alloc(w->room * sizeof(*w->at));
+	if (!w->at)
+		return false;
+	zm_cache_each(z, note_one, w);
+	heapsort(w->at, w->count);
+	return true;
+}
+
+static bool
+waits(const struct waiting *w, uintptr_t p)
+{
+	size_t low = 0, high = w->count;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (w->at[mid] == p)
+			return true;
+		if (w->at[mid] < p)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
+/* ---- enumeration -------------------------------------------------------- */
+
+struct walk {
+	struct waiting waiting;
+	void (*fn)(uintptr_t, size_t, void *);
+	void *ctx;
+};
+
+static void
+walk_slab(struct walk *w, const struct zm_slab *s)
+{
+	for (unsigned i = 0; i < ZM_SLAB_WORDS; i++)
+		for (uint64_t bits = s->bits[i]; bits; bits &= bits - 1) {
+			unsigned slot =
+			    i * 64 + (unsigned)__builtin_ctzll(bits);
+			uintptr_t p =
+			    s->r.base + (uintptr_t)slot * s->r.quantum;
+			if (!waits(&w->waiting, p))
+				w->fn(p, s->r.quantum, w->ctx);
+		}
+}
+
+static void
+walk_rregion(struct walk *w, const struct zm_rregion *r)
+{
+	const struct zm_rack *k = r->rack;
+	uint32_t end = r->tail ? zm_granule(k, r->tail - 1) + 1 : 0;
+	for (uint32_t g = 0; g < end; g++) {
+		uint32_t mark = ZM_LOAD(&r->marks[g].mark);
+		if (!mark)
+			continue;
+		uint32_t start = (g << k->gshift) + (mark & 15);
+		uintptr_t p = r->r.base + ((uintptr_t)start << k->qshift);
+		if (!waits(&w->waiting, p) && !zm_rack_is_last(r, (void *)p))
+			w->fn(p, (size_t)(mark >> ZM_LENGTH_SHIFT) << k->qshift,
+			      w->ctx);
+	}
+}
+
+static void
+walk_region(struct zm_region *r, void *ctx)
+{
+	struct walk *w = ctx;
+	if (r->tier == ZM_TIER_NANO)
+		walk_slab(w, (struct zm_slab *)r);
+	else if (r->tier != ZM_TIER_LARGE)
+		walk_rregion(w, (struct zm_rregion *)r);
+	else if (!((struct zm_large *)r)->dying)
+		w->fn(r->base, r->bytes, w->ctx);
+}
+
+void
+zm_szone_enumerate(struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
+		   void *ctx)
+{
+	struct walk w = { .fn = fn, .ctx = ctx };
+	zm_szone_lock(z);
+	zm_cache_lock();
+	if (collect(z, &w.waiting)) {
+		zm_region_each_of(z, walk_region, &w);
+		zm_meta_free(w.waiting.at,
+			     w.waiting.room * sizeof(*w.waiting.at));
+	}
+	zm_cache_unlock();
+	zm_szone_unlock(z);
+}
+
+struct regions {
+	void (*fn)(uintptr_t, size_t, bool, void *);
+	void *ctx;
+};
+
+static void
+one_region(struct zm_region *r, void *ctx)
+{
+	struct regions *w = ctx;
+	w->fn(r->base, r->bytes, false, w->ctx);
+	if (r->tier == ZM_TIER_NANO) {
+		w->fn((uintptr_t)r, sizeof(struct zm_slab), true, w->ctx);
+	} else if (r->tier == ZM_TIER_LARGE) {
+		w->fn((uintptr_t)r, sizeof(struct zm_large), true, w->ctx);
+	} else {
+		struct zm_rregion *in = (struct zm_rregion *)r;
+		uintptr_t end =
+		    (uintptr_t)(in->runs + ((size_t)1 << in->rack->gbits));
+		w->fn((uintptr_t)r, end - (uintptr_t)r, true, w->ctx);
+	}
+}
+
+void
+zm_szone_regions(struct zm_szone *z,
+		 void (*fn)(uintptr_t, size_t, bool, void *), void *ctx)
+{
+	struct regions w = { fn, ctx };
+	fn((uintptr_t)z, z->meta_bytes, true, ctx);
+	zm_szone_lock(z);
+	zm_region_each_of(z, one_region, &w);
+	zm_szone_unlock(z);
+}
+
+/* ---- statistics --------------------------------------------------------- */
+
+static void
+nano_statistics(struct zm_szone *z, struct zm_statistics *s)
+{
+	for (unsigned i = 0; i < z->nmag; i++) {
+		struct zm_nano_mag *m = &z->nano_mags[i];
+		zm_lock(&m->lock);
+		s->blocks_in_use += m->blocks;
+		s->size_in_use += m->bytes;
+		s->size_allocated += (size_t)m->slabs * ZM_SLICE;
+		s->max_size_in_use += (size_t)m->slabs * ZM_SLICE;
+		zm_unlock(&m->lock);
+	}
+}
+
+static void
+large_statistics(struct zm_szone *z, struct zm_statistics *s)
+{
+	zm_lock(&z->large.lock);
+	s->blocks_in_use += z->large.blocks;
+	s->size_in_use += z->large.bytes;
+	s->size_allocated += z->large.bytes + z->large.row_bytes;
+	s->max_size_in_use += z->large.bytes + z->large.row_bytes;
+	zm_unlock(&z->large.lock);
+}
+
+struct deduct {
+	struct zm_statistics *s;
+	int sub;
+};
+
+static void
+deduct(uintptr_t p, size_t bytes, void *ctx)
+{
+	static const int8_t subs[] = {
+		-1,	      ZM_SUB_NANO,   ZM_SUB_TINY,
+		ZM_SUB_SMALL, ZM_SUB_MEDIUM, ZM_SUB_LARGE
+	};
+	struct deduct *d = ctx;
+	struct zm_region *r = zm_region_of((void *)p);
+	if (!r || (d->sub != ZM_SUB_ALL && d->sub != subs[r->tier]))
+		return;
+	d->s->blocks_in_use--;
+	d->s->size_in_use -= bytes;
+}
+
+void
+zm_szone_statistics(struct zm_szone *z, int sub, struct zm_statistics *s)
+{
+	static const int racks[ZM_RACKS] = { ZM_SUB_TINY, ZM_SUB_SMALL,
+					     ZM_SUB_MEDIUM };
+	*s = (struct zm_statistics){ 0 };
+	if (sub == ZM_SUB_NANO || sub == ZM_SUB_ALL)
+		nano_statistics(z, s);
+	for (unsigned i = 0; i < ZM_RACKS; i++)
+		if (sub == racks[i] || sub == ZM_SUB_ALL)
+			zm_rack_statistics(&z->rack[i], s);
+	if (sub == ZM_SUB_LARGE || sub == ZM_SUB_ALL)
+		large_statistics(z, s);
+	struct deduct d = { s, sub };
+	zm_cache_lock();
+	zm_cache_each(z, deduct, &d);
+	zm_cache_unlock();
+}
+
+/* ---- check -------------------------------------------------------------- */
+
+struct totals {
+	size_t used, blocks, quanta, runs;
+};
+
+/* Blocks and runs must cover [0, tail) without a gap. */
+static const char *
+check_region(struct zm_rregion *r, unsigned mag, struct totals *t)
+{
+	const struct zm_rack *k = r->rack;
+	uint32_t used = 0, blocks = 0;
+	bool run_before = false;
+	for (uint32_t at = 0, n; at < r->tail; at += n) {
+		n = zm_mark_length(r, at);
+		if (n) {
+			used += n;
+			blocks++;
+			run_before = false;
+			if (n < 1u << k->gshift || n > k->max_quanta)
+				return "rack: length of a block is impossible";
+		} else {
+			n = zm_run_length(r, at);
+			if (!n)
+				return "rack: neither block nor run";
+			if (run_before)
+				return "rack: two runs touch";
+			run_before = true;
+			t->runs++;
+		}
+		if (n > r->tail - at)
+			return "rack: block or run passes the tail";
+	}
+	if (used != r->used || blocks != r->blocks)
+		return "rack: counts of a region are wrong";
+	if (r->mag != mag)
+		return "rack: region in the wrong magazine";
+	if (((size_t)r->tail << k->qshift) > r->committed)
+		return "rack: tail is not accessible";
+	if (zm_region_of((void *)(r->r.base + r->r.bytes - 1)) != &r->r)
+		return "rack: region not in the slice table";
+	t->used += used;
+	t->blocks += blocks;
+	t->quanta += r->quanta;
+	return NULL;
+}
+
+static const char *
+check_lists(const struct zm_rack *k, const struct zm_magazine *m, size_t runs)
+{
+	for (unsigned slot = 0; slot < ZM_SLOTS; slot++) {
+		uint32_t ref = m->head[slot], before = ZM_NIL;
+		bool bit = m->map[slot / 64] >> slot % 64 & 1;
+		if (bit != (ref != ZM_NIL))
+			return "rack: bitmap of the lists is wrong";
+		while (ref != ZM_NIL) {
+			struct zm_rregion *r = zm_ref_region(k, ref);
+			struct zm_run *run = &r->runs[zm_ref_granule(k, ref)];
+			uint32_t n = run->word >> ZM_LENGTH_SHIFT;
+			if (!n || run->prev != before || !runs--)
+				return "rack: a list of runs is broken";
+			if (slot < k->max_quanta ? n != slot + 1
+						 : n <= k->max_quanta)
+				return "rack: run in the wrong list";
+			before = ref;
+			ref = run->next;
+		}
+	}
+	return runs ? "rack: a run is in no list" : NULL;
+}
+
+const char *
+zm_rack_check(struct zm_rack *k)
+{
+	for (unsigned mag = 0; mag <= k->nmag; mag++) {
+		struct zm_magazine *m = &k->mags[mag];
+		struct totals t = { 0, 0, 0, 0 };
+		const char *why = NULL;
+		for (struct zm_rregion *r = m->regions; r; r = r->next)
+			if ((why = check_region(r, mag, &t)))
+				return why;
+		if ((why = check_lists(k, m, t.runs)))
+			return why;
+		if (t.used != m->used || t.blocks != m->blocks ||
+		    t.quanta != m->quanta)
+			return "rack: totals do not match the regions";
+	}
+	return NULL;
+}
+
+bool
+zm_szone_check(struct zm_szone *z, const char **why)
+{
+	const char *found;
+	zm_szone_lock(z);
+	zm_cache_lock();
+	found = zm_nano_check(z);
+	for (unsigned i = 0; i < ZM_RACKS && !found; i++)
+		found = zm_rack_check(&z->rack[i]);
+	if (!found)
+		found = zm_large_check(z);
+	if (!found)
+		found = zm_cache_check(z);
+	zm_cache_unlock();
+	zm_szone_unlock(z);
+	if (why)
+		*why = found;
+	return !found;
+}

@@ -1,0 +1,484 @@
+/*
+ * nano.c - see nano.h, and struct zm_slab in types.h.
+ *
+ * A slab's state is a bitmap beside it, nothing is kept in the blocks; what
+ * makes single operations cheap is the threads' caches in front (cache.c).
+ * Freed slabs go to a pool that all zones share.  It keeps the pages of the
+ * latest few, so that a class which shrinks and grows does not ask the kernel
+ * each time.
+ */
+#include "zone/nano.h"
+
+#include <string.h>
+
+#include "zone/arena.h"
+#include "zone/directory.h"
+#include "zone/fast.h"
+#include "zone/meta.h"
+
+enum {
+	GROUP = 16,	   /* slabs whose address space is taken at once */
+	GROUP_LIMITED = 4, /* the same where address space is scarce */
+	DIRTY_MAX = 16,	   /* free slabs that keep their pages */
+	EMPTIES_MAX = 1,   /* free slabs a magazine keeps in a class */
+};
+
+static struct {
+	struct zm_lock lock;
+	struct zm_slab *dirty, *clean; /* by next */
+	unsigned dirty_count;
+	struct zm_slab *fresh; /* array of slabs never used so far */
+	unsigned fresh_count;
+	uintptr_t fresh_base;
+} pool = { .lock = ZM_LOCK_INIT(ZM_RANK_DEPOT) };
+
+/* ---- pool --------------------------------------------------------------- */
+
+static bool
+pool_group(void)
+{
+	unsigned n = zm_arena_limited ? GROUP_LIMITED : GROUP;
+	struct zm_slab *slabs = zm_meta_alloc(n * sizeof(*slabs));
+	if (!slabs)
+		return false;
+	uintptr_t base =
+	    zm_span_alloc((size_t)n * ZM_SLICE, ZM_SLICE, "zmalloc nano");
+	if (!base) {
+		zm_meta_free(slabs, n * sizeof(*slabs));
+		return false;
+	}
+	pool.fresh = slabs;
+	pool.fresh_count = n;
+	pool.fresh_base = base;
+	return true;
+}
+
+/* A slab with memory, not in the directory; *base is its slice. */
+static struct zm_slab *
+pool_get(uintptr_t *base)
+{
+	struct zm_slab *s = NULL;
+	zm_lock(&pool.lock);
+	if ((s = pool.dirty)) {
+		pool.dirty = s->next;
+		pool.dirty_count--;
+	} else if ((s = pool.clean)) {
+		pool.clean = s->next;
+	} else if ((pool.fresh_count || pool_group()) &&
+		   !zm_os_commit((void *)pool.fresh_base, ZM_SLICE)) {
+		s = pool.fresh++;
+		s->slice = pool.fresh_base;
+		pool.fresh_base += ZM_SLICE;
+		pool.fresh_count--;
+	}
+	zm_unlock(&pool.lock);
+	if (s)
+		*base = s->slice;
+	return s;
+}
+
+/* Purges free slabs until at most `keep` have pages; bytes given back. */
+static size_t
+pool_trim(unsigned keep, bool count)
+{
+	size_t bytes = 0;
+	while (pool.dirty_count > keep) {
+		struct zm_slab **at = &pool.dirty;
+		while ((*at)->next) /* the oldest is the last */
+			at = &(*at)->next;
+		struct zm_slab *s = *at;
+		void *p = (void *)s->slice;
+		if (count)
+			bytes += zm_os_resident(p, ZM_SLICE);
+		zm_os_purge(p, ZM_SLICE);
+		*at = NULL;
+		pool.dirty_count--;
+		s->next = pool.clean;
+		pool.clean = s;
+	}
+	return bytes;
+}
+
+static void
+pool_put(struct zm_slab *s)
+{
+	zm_lock(&pool.lock);
+	s->next = pool.dirty;
+	pool.dirty = s;
+	pool.dirty_count++;
+	if (pool.dirty_count > DIRTY_MAX)
+		pool_trim(DIRTY_MAX / 2, false);
+	zm_unlock(&pool.lock);
+}
+
+void
+zm_nano_pool_lock(void)
+{
+	zm_lock(&pool.lock);
+}
+
+void
+zm_nano_pool_unlock(void)
+{
+	zm_unlock(&pool.lock);
+}
+
+void
+zm_nano_pool_reinit(void)
+{
+	zm_lock_init(&pool.lock, ZM_RANK_DEPOT);
+}
+
+/* ---- slabs -------------------------------------------------------------- */
+
+uint32_t
+zm_nano_magic(unsigned class)
+{
+	unsigned size = class * 16;
+	return (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
+}
+
+static void
+list_push(struct zm_nano_mag *m, struct zm_slab *s)
+{
+	struct zm_slab **head = &m->partial[s->class];
+	s->prev = NULL;
+	s->next = *head;
+	if (s->next)
+		s->next->prev = s;
+	*head = s;
+	s->listed = true;
+}
+
+static void
+list_drop(struct zm_nano_mag *m, struct zm_slab *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		m->partial[s->class] = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	s->listed = false;
+}
+
+static struct zm_slab *
+slab_new(struct zm_szone *z, unsigned mag, unsigned class)
+{
+	uintptr_t base;
+	struct zm_slab *s = pool_get(&base);
+	if (!s)
+		return NULL;
+	s->class = (uint8_t) class;
+	s->mag = (uint16_t)mag;
+	s->slots = (uint16_t)(ZM_SLICE / (class * 16));
+	s->used = s->hint = 0;
+	memset(s->bits, 0, sizeof(s->bits));
+	struct zm_region *r = &s->r;
+	r->base = base;
+	r->bytes = (size_t)s->slots * class * 16;
+	r->tag_count = s->slots;
+	r->quantum = class * 16;
+	r->slot_magic = zm_nano_magic(class);
+	r->zone = z->id;
+	r->tag_shift = 0;
+	r->tier = ZM_TIER_NANO;
+	r->owner = z;
+	uint64_t fast = (uintptr_t)s->bits;
+	if (z->cached)
+		fast |= (uint64_t) class << ZM_KIND_SHIFT;
+	if (!zm_region_add(r, ZM_SLICE, fast, 0)) {
+		r->bytes = 0;
+		pool_put(s);
+		return NULL;
+	}
+	struct zm_nano_mag *m = &z->nano_mags[mag];
+	m->slabs++;
+	m->empties[class]++;
+	list_push(m, s);
+	return s;
+}
+
+static void
+slab_release(struct zm_nano_mag *m, struct zm_slab *s)
+{
+	if (s->listed)
+		list_drop(m, s);
+	m->slabs--;
+	zm_region_remove(&s->r, ZM_SLICE);
+	pool_put(s);
+}
+
+static void
+slab_take(struct zm_nano_mag *m, struct zm_slab *s, unsigned count, void **out,
+	  unsigned *got)
+{
+	unsigned words = (s->slots + 63u) / 64;
+	if (!s->used && *got < count)
+		m->empties[s->class]--;
+	for (unsigned w = s->hint; w < words && *got < count; w++) {
+		uint64_t free = ~s->bits[w];
+		if (w == words - 1 && s->slots % 64)
+			free &= (UINT64_C(1) << s->slots % 64) - 1;
+		uint64_t taken = 0;
+		while (free && *got < count) {
+			unsigned bit = (unsigned)__builtin_ctzll(free);
+			free &= free - 1;
+			taken |= UINT64_C(1) << bit;
+			out[(*got)++] = (void *)(s->r.base + (w * 64u + bit) *
+								 s->r.quantum);
+			s->used++;
+		}
+		ZM_STORE(&s->bits[w], s->bits[w] | taken);
+		s->hint = (uint16_t)(free ? w : w + 1);
+	}
+	if (s->used == s->slots)
+		list_drop(m, s);
+}
+
+unsigned
+zm_nano_take(struct zm_szone *z, unsigned mag, unsigned class, unsigned count,
+	     void **out)
+{
+	struct zm_nano_mag *m = &z->nano_mags[mag];
+	unsigned got = 0;
+	zm_lock(&m->lock);
+	while (got < count) {
+		struct zm_slab *s = m->partial[class];
+		if (!s && (got || !(s = slab_new(z, mag, class))))
+			break;
+		slab_take(m, s, count, out, &got);
+	}
+	m->blocks += got;
+	m->bytes += (size_t)got * class * 16;
+	zm_unlock(&m->lock);
+	return got;
+}
+
+/* Index of the slot that starts at p, or -1. */
+static int
+slot_of(const struct zm_slab *s, uintptr_t p)
+{
+	uint64_t off = p - s->r.base;
+	if (off >= s->r.bytes)
+		return -1;
+	uint32_t slot = (uint32_t)(off * s->r.slot_magic >> 32);
+	return (uint64_t)slot * s->r.quantum == off ? (int)slot : -1;
+}
+
+bool
+zm_nano_is_start(const struct zm_region *r, uintptr_t p)
+{
+	const struct zm_slab *s = (const struct zm_slab *)r;
+	int slot = slot_of(s, p);
+	return slot >= 0 && ZM_LOAD(&s->bits[slot / 64]) >> slot % 64 & 1;
+}
+
+/* Frees one block; m is locked and owns the slab. */
+static void
+give_one(struct zm_nano_mag *m, struct zm_slab *s, void *p)
+{
+	int slot = slot_of(s, (uintptr_t)p);
+	uint64_t bit = UINT64_C(1) << slot % 64;
+	uint64_t *word = &s->bits[slot / 64];
+	if (slot < 0 || !(*word & bit)) {
+		zm_zone_fatal(slot < 0 ? "pointer being freed was not allocated"
+				       : "Double free of object",
+			      p);
+		return;
+	}
+	ZM_STORE(word, *word & ~bit);
+	s->used--;
+	if (slot / 64 < s->hint)
+		s->hint = (uint16_t)(slot / 64);
+	m->blocks--;
+	m->bytes -= s->r.quantum;
+	if (!s->listed)
+		list_push(m, s);
+	if (!s->used) {
+		if (m->empties[s->class] < EMPTIES_MAX)
+			m->empties[s->class]++;
+		else
+			slab_release(m, s);
+	}
+}
+
+/* Blocks of several magazines: one pass under each one's lock. */
+void
+zm_nano_give(struct zm_szone *z, void **blocks, unsigned count)
+{
+	while (count) {
+		struct zm_slab *s = (struct zm_slab *)zm_region_of(blocks[0]);
+		unsigned mag = ZM_LOAD(&s->mag), left = 0;
+		struct zm_nano_mag *m = &z->nano_mags[mag];
+		zm_lock(&m->lock);
+		for (unsigned i = 0; i < count; i++) {
+			struct zm_region *r = zm_region_of(blocks[i]);
+			if (!r || r->tier != ZM_TIER_NANO || r->owner != z)
+				zm_zone_fatal("Double free of object",
+					      blocks[i]);
+			else if (((struct zm_slab *)r)->mag != mag)
+				blocks[left++] = blocks[i];
+			else
+				give_one(m, (struct zm_slab *)r, blocks[i]);
+		}
+		zm_unlock(&m->lock);
+		count = left;
+	}
+}
+
+bool
+zm_nano_block_at(struct zm_region *r, uintptr_t p, struct zm_block *out)
+{
+	const struct zm_slab *s = (const struct zm_slab *)r;
+	uintptr_t base = ZM_LOAD(&r->base);
+	uint64_t off = p - base;
+	if (off >= ZM_LOAD(&r->bytes))
+		return false;
+	uint32_t slot = (uint32_t)(off * r->slot_magic >> 32);
+	if (slot >= ZM_SLAB_WORDS * 64)
+		return false;
+	out->region = r;
+	out->start = base + (uintptr_t)slot * r->quantum;
+	out->usable = r->quantum;
+	out->index = slot;
+	out->live = ZM_LOAD(&s->bits[slot / 64]) >> slot % 64 & 1;
+	return true;
+}
+
+/* ---- zone-wide ---------------------------------------------------------- */
+
+void
+zm_nano_init(struct zm_szone *z)
+{
+	for (unsigned i = 0; i < z->nmag; i++)
+		zm_lock_init(&z->nano_mags[i].lock, ZM_RANK_NANO);
+}
+
+/* Whole pages of a slab without a live slot; bytes that were present. */
+static size_t
+slab_purge(struct zm_slab *s)
+{
+	size_t page = zm_os_page_size(), total = 0, q = s->r.quantum;
+	for (size_t at = 0; at < ZM_SLICE; at += page) {
+		size_t i = at / q, end = (at + page + q - 1) / q;
+		bool used = false;
+		for (; i < end && i < s->slots && !used; i++)
+			used = s->bits[i / 64] >> i % 64 & 1;
+		void *p = (void *)(s->r.base + at);
+		size_t there = used ? 0 : zm_os_resident(p, page);
+		if (there && !zm_os_purge(p, page))
+			total += there;
+	}
+	return total;
+}
+
+static size_t
+mag_relief(struct zm_nano_mag *m)
+{
+	size_t total = 0;
+	for (unsigned c = 1; c <= ZM_NANO_CLASSES; c++)
+		for (struct zm_slab *s = m->partial[c], *next; s; s = next) {
+			next = s->next;
+			if (s->used) {
+				total += slab_purge(s);
+				continue;
+			}
+			m->empties[c]--;
+			slab_release(m, s);
+		}
+	return total;
+}
+
+size_t
+zm_nano_relief(struct zm_szone *z)
+{
+	size_t total = 0;
+	for (unsigned i = 0; z->nano && i < z->nmag; i++) {
+		zm_lock(&z->nano_mags[i].lock);
+		total += mag_relief(&z->nano_mags[i]);
+		zm_unlock(&z->nano_mags[i].lock);
+		/* now, or the pool would trim them uncounted */
+		zm_lock(&pool.lock);
+		total += pool_trim(0, true);
+		zm_unlock(&pool.lock);
+	}
+	return total;
+}
+
+struct destroy {
+	struct zm_slab *list;
+};
+
+static void
+collect(struct zm_region *r, void *ctx)
+{
+	struct destroy *d = ctx;
+	struct zm_slab *s = (struct zm_slab *)r;
+	if (r->tier != ZM_TIER_NANO)
+		return;
+	s->next = d->list;
+	d->list = s;
+}
+
+void
+zm_nano_destroy(struct zm_szone *z)
+{
+	struct destroy d = { NULL };
+	zm_region_each_of(z, collect, &d);
+	for (struct zm_slab *s = d.list, *next; s; s = next) {
+		next = s->next;
+		zm_region_remove(&s->r, ZM_SLICE);
+		pool_put(s);
+	}
+}
+
+struct check {
+	const char *why;
+	size_t blocks, bytes;
+};
+
+static void
+check_slab(struct zm_region *r, void *ctx)
+{
+	struct check *c = ctx;
+	struct zm_slab *s = (struct zm_slab *)r;
+	if (r->tier != ZM_TIER_NANO || c->why)
+		return;
+	unsigned used = 0;
+	for (unsigned w = 0; w < ZM_SLAB_WORDS; w++) {
+		used += (unsigned)__builtin_popcountll(s->bits[w]);
+		if (w < s->hint && w < s->slots / 64u && ~s->bits[w])
+			c->why = "nano: free slot before the hint";
+	}
+	if (used != s->used)
+		c->why = "nano: count of used slots is wrong";
+	if (s->listed != (used < s->slots))
+		c->why = "nano: slab wrongly listed";
+	if (s->slots % 64 && s->bits[s->slots / 64] >> s->slots % 64)
+		c->why = "nano: a slot behind the last is marked";
+	if (zm_region_of((void *)r->base) != r)
+		c->why = "nano: slab not in the slice table";
+	c->blocks += used;
+	c->bytes += (size_t)used * r->quantum;
+}
+
+/* The zone is locked. */
+const char *
+zm_nano_check(struct zm_szone *z)
+{
+	struct check c = { NULL, 0, 0 };
+	zm_region_each_of(z, check_slab, &c);
+	for (unsigned i = 0; z->nano && i < z->nmag; i++) {
+		struct zm_nano_mag *m = &z->nano_mags[i];
+		c.blocks -= m->blocks;
+		c.bytes -= m->bytes;
+		for (unsigned k = 1; k <= ZM_NANO_CLASSES; k++)
+			for (struct zm_slab *s = m->partial[k]; s; s = s->next)
+				if (!s->listed || s->mag != i || s->class != k)
+					c.why = "nano: partial list is wrong";
+	}
+	if (!c.why && (c.blocks || c.bytes))
+		c.why = "nano: totals do not match the slabs";
+	return c.why;
+}

@@ -1,0 +1,16 @@
+/* expect: double_free_tiny(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: *** set a breakpoint in malloc_error_break to debug */
+/* A block of the tiny tier is freed twice, others in between. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+main(void)
+{
+	char *p = malloc(500), *q = malloc(500);
+	free(p);
+	free(q);
+	free(p);
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* expect: free_interior_nano(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: *** set a breakpoint in malloc_error_break to debug */
+/* A pointer into a small block is freed. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+main(void)
+{
+	char *p = malloc(100);
+	free(p + 16);
+	return 0;
+}

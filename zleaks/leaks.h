@@ -1,0 +1,73 @@
+/*
+ * leaks.h - what the command `leaks` found, for its two renderings.
+ *
+ * Glossary
+ *   group    the live blocks of one kind with the same stack in one process
+ *   section  a process with its groups
+ *   listed   a group of a wanted kind that no filter and no suppression took
+ *   shown    a listed group that --top leaves
+ */
+#ifndef ZLEAKS_LEAKS_H
+#define ZLEAKS_LEAKS_H
+
+#include "stack.h"
+#include "suppress.h"
+
+enum { DISTINCT_MAX = 4 }; /* size classes and threads told apart */
+
+/* Up to DISTINCT_MAX different numbers, and whether there were more. */
+struct distinct {
+	int64_t value[DISTINCT_MAX];
+	unsigned count;
+	int more;
+};
+
+struct group {
+	const struct process *process;
+	int64_t stack_id;
+	int kind;
+	/* indirect: lost with these definite blocks; UNKNOWN: not known */
+	int64_t blocks, bytes, indirect_blocks, indirect_bytes;
+	const struct stack *stack; /* NULL until needed */
+
+	/* of its blocks one by one, when they were looked at */
+	struct distinct classes, threads, makers;
+	int64_t size_min, size_max, seen_blocks, seen_bytes;
+	double first, last; /* allocated; NAN */
+};
+
+struct tally {
+	int64_t blocks, bytes, sites;
+};
+
+struct section {
+	const struct process *process;
+	struct tally kinds[KIND_COUNT], suppressed;
+	struct tally left_out; /* listed, not shown */
+	struct group **shown;
+	size_t shown_count;
+};
+
+struct leaks {
+	struct recording *recording;
+	const struct settings *settings;
+	struct stacks *stacks;
+	struct suppressions suppressions;
+	struct group *groups;
+	size_t group_count;
+	struct section *sections; /* one per process */
+	struct section total;	  /* of all, without groups */
+	unsigned listed_kinds;
+};
+
+/* Direct and indirect bytes or blocks together. */
+int64_t group_bytes(const struct group *);
+int64_t group_blocks(const struct group *);
+
+/* 1 when some of it counts as a leak: anything but reachable. */
+int section_leaks(const struct section *);
+
+void leaks_text(const struct leaks *, FILE *);
+void leaks_json(const struct leaks *, FILE *);
+
+#endif

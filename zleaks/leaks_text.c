@@ -1,0 +1,427 @@
+/*
+ * leaks_text.c - the leak report as a page: what is missing, then for each
+ * process a verdict by kind and its groups, then a line for grep.
+ */
+#include "leaks.h"
+#include "text.h"
+#include "units.h"
+
+#include "table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct page {
+	const struct leaks *leaks;
+	struct style style;
+	FILE *out;
+	long number; /* of the last group */
+	int in_list; /* of one-line processes */
+};
+
+static const char *
+plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "1,234 bytes in 5 blocks" */
+static void
+print_amount(FILE *out, int64_t bytes, int64_t blocks)
+{
+	char a[32], b[32];
+
+	fprintf(out, "%s byte%s in %s block%s",
+		message_number(a, sizeof a, count_shown(bytes)), plural(bytes),
+		message_number(b, sizeof b, count_shown(blocks)),
+		plural(blocks));
+}
+
+/* ---- header of a process ---------------------------------------------- */
+
+/* ", 2 threads": nothing when it is not known or none. */
+static void
+print_count(FILE *out, int64_t n, const char *what)
+{
+	char digits[32];
+
+	if (n > 0)
+		fprintf(out, ", %s %s%s",
+			message_number(digits, sizeof digits, count_shown(n)),
+			what, plural(n));
+}
+
+static void
+print_bytes(FILE *out, const char *what, int64_t n)
+{
+	char bytes[32];
+
+	if (n != UNKNOWN)
+		fprintf(out, ", %s %s", what,
+			message_bytes(bytes, sizeof bytes, count_shown(n)));
+}
+
+static void
+print_process(const struct page *page, const struct process *p)
+{
+	const struct recording *r = page->leaks->recording;
+	char *line = process_line(p), end[80], text[UNITS_BYTES];
+	FILE *out = page->out;
+
+	fprintf(out, "%s%s%s\n", page->style.bold, line, page->style.off);
+	fprintf(out, "pid %lld, ran %s, %s", (long long)p->pid,
+		units_time(text, process_duration(p)),
+		process_end(p, end, sizeof end));
+	print_count(out, p->threads, "thread");
+	fprintf(out, "; recording %s\n",
+		process_complete(p) ? "complete" : "incomplete");
+	if (p->allocations == UNKNOWN) {
+		fputc('\n', out);
+		free(line);
+		return;
+	}
+	fprintf(out, "frames resolved %s",
+		units_share(text, r->places_resolved, r->places));
+	print_count(out, p->allocations, "allocation");
+	print_bytes(out, "peak", p->peak_bytes);
+	print_bytes(out, "live at the end", p->live_bytes);
+	if (p->scan_threads_missed > 0)
+		fprintf(out, ", threads that the scan missed: %lld",
+			(long long)p->scan_threads_missed);
+	if (p->frames_cut > 0)
+		fprintf(out, ", stacks cut at the depth limit: %lld",
+			(long long)p->frames_cut);
+	fputs("\n\n", out);
+	free(line);
+}
+
+/* ---- verdict by kind -------------------------------------------------- */
+
+static void
+summary_row(struct table *t, const struct page *page, const char *name,
+	    const struct tally *tally, const char *note, const char *paint)
+{
+	char n[32];
+
+	if (tally->blocks > 0 && *paint)
+		table_paint(t, paint, page->style.off);
+	table_cell(t, name);
+	table_cell(t, message_number(n, sizeof n, count_shown(tally->bytes)));
+	table_cell(t, message_number(n, sizeof n, count_shown(tally->blocks)));
+	table_cell(t, message_number(n, sizeof n, count_shown(tally->sites)));
+	table_cell(t, tally->blocks > 0 ? note : "");
+}
+
+static void
+print_summary(const struct page *page, const struct section *s)
+{
+	static const struct table_column columns[] = { { "", 0 },
+						       { "bytes", 1 },
+						       { "blocks", 1 },
+						       { "stacks", 1 },
+						       { "", 0 } };
+	static const char *const notes[KIND_COUNT] = {
+		"live when it ended without a scan", "still in use at the end",
+		"only the inside of a block is pointed to",
+		"lost together with definite ones",
+		"nothing points to them any more"
+	};
+	const char *const paint[KIND_COUNT] = { page->style.yellow, "",
+						page->style.yellow,
+						page->style.red,
+						page->style.red };
+	struct table *t = table_new(columns, 5, "  ");
+
+	for (int k = KIND_COUNT - 1; k >= 0; k--)
+		if (k != KIND_UNSCANNED || s->kinds[k].blocks)
+			summary_row(t, page, kind_names[k], &s->kinds[k],
+				    notes[k], paint[k]);
+	if (page->leaks->settings->suppressions)
+		summary_row(t, page, "suppressed", &s->suppressed,
+			    "left out, with what hangs on them", "");
+	table_flush(t, page->out);
+	table_free(t);
+	fputc('\n', page->out);
+}
+
+/* ---- groups ----------------------------------------------------------- */
+
+/* "malloc, " when one function made them all. */
+static void
+print_maker(const struct page *page, const struct group *g)
+{
+	const struct recording *r = page->leaks->recording;
+
+	if (g->makers.count != 1 || g->makers.more)
+		return;
+	sqlite3_stmt *st =
+	    recording_sql(r, "SELECT name FROM made_by WHERE made_by = ?");
+	sqlite3_bind_int64(st, 1, g->makers.value[0]);
+	if (recording_step(r, st)) {
+		char *name = column_text(st, 0), *clean = text_printable(name);
+		fprintf(page->out, "%s, ", clean);
+		free(name);
+		free(clean);
+	}
+	sqlite3_finalize(st);
+}
+
+static void
+print_sizes(const struct group *g, FILE *out)
+{
+	char n[32], m[32];
+
+	if (g->seen_blocks == 0)
+		return;
+	message_number(n, sizeof n, count_shown(g->size_min));
+	message_number(m, sizeof m, count_shown(g->size_max));
+	if (g->size_min == g->size_max && g->seen_blocks > 1)
+		fprintf(out, "%s bytes each, ", n);
+	else if (g->size_min != g->size_max)
+		fprintf(out, "%s to %s bytes each, ", n, m);
+	if (g->classes.count == 0)
+		return;
+	fprintf(out, "size class%s", g->classes.count > 1 ? "es" : "");
+	for (unsigned i = 0; i < g->classes.count; i++)
+		fprintf(out, "%s %s", i ? "," : "",
+			message_number(n, sizeof n,
+				       count_shown(g->classes.value[i])));
+	fputs(g->classes.more ? " and more; " : "; ", out);
+}
+
+/* "main", "worker (tid 12)" or "thread 3"; the caller's to free */
+static char *
+thread_name(const struct page *page, const struct process *p, int64_t id)
+{
+	const struct recording *r = page->leaks->recording;
+	sqlite3_stmt *st =
+	    recording_sql(r, "SELECT name, tid FROM thread_info"
+			     " WHERE process_id = ? AND thread_id = ?");
+	char *shown = NULL;
+
+	sqlite3_bind_int64(st, 1, p->process_id);
+	sqlite3_bind_int64(st, 2, id);
+	if (recording_step(r, st)) {
+		int64_t tid = column_int(st, 1);
+		char *name = column_text(st, 0), *clean = text_printable(name);
+		if (tid == p->pid && tid != UNKNOWN)
+			shown = text_copy("main");
+		else if (tid != UNKNOWN)
+			shown = text_format("%s (tid %lld)",
+					    name && *name ? clean : "?",
+					    (long long)tid);
+		free(name);
+		free(clean);
+	}
+	sqlite3_finalize(st);
+	return shown ? shown : text_format("%lld", (long long)id);
+}
+
+static void
+print_threads(const struct page *page, const struct group *g)
+{
+	const struct distinct *d = &g->threads;
+
+	if (d->count == 1) {
+		char *name = thread_name(page, g->process, d->value[0]);
+		fprintf(page->out, "thread %s; ", name);
+		free(name);
+	} else if (d->count > 1) {
+		fprintf(page->out, "%u%s threads; ", d->count,
+			d->more ? " or more" : "");
+	}
+}
+
+static void
+print_times(const struct group *g, FILE *out)
+{
+	char first[UNITS_BYTES], last[UNITS_BYTES];
+
+	if (isnan(g->first))
+		return;
+	units_time(first, g->first);
+	units_time(last, g->last);
+	if (!strcmp(first, last))
+		fprintf(out, "allocated at %s; ", first);
+	else
+		fprintf(out, "allocated %s to %s; ", first, last);
+}
+
+static void
+print_group(struct page *page, const struct group *g)
+{
+	const struct style *style = &page->style;
+	const char *paint = g->kind == KIND_DEFINITE	? style->red
+			    : g->kind == KIND_REACHABLE ? ""
+							: style->yellow;
+	FILE *out = page->out;
+
+	fprintf(out, "#%ld  %s%s%s  %s", ++page->number, paint,
+		kind_names[g->kind], style->off, style->bold);
+	print_amount(out, group_bytes(g), group_blocks(g));
+	fputs(style->off, out);
+	if (g->indirect_blocks > 0) {
+		char n[32], m[32], k[32];
+		fprintf(
+		    out, "  (%s direct in %s + %s indirect in %s)",
+		    message_number(n, sizeof n, count_shown(g->bytes)),
+		    message_number(m, sizeof m, count_shown(g->blocks)),
+		    message_number(k, sizeof k, count_shown(g->indirect_bytes)),
+		    message_number((char[32]){ 0 }, 32,
+				   count_shown(g->indirect_blocks)));
+	}
+	fprintf(out, "\n    %s", style->dim);
+	print_maker(page, g);
+	print_sizes(g, out);
+	print_threads(page, g);
+	print_times(g, out);
+	fprintf(out, "fingerprint %016" PRIx64 "%s\n", g->stack->fingerprint,
+		style->off);
+	stack_print(g->stack, style, "    ", out);
+	fputc('\n', out);
+}
+
+/* ---- a process -------------------------------------------------------- */
+
+/* Of many processes, those that leak nothing get one line; and so do those
+ * that went on as another program, unless their blocks were asked for. */
+static int
+fits_one_line(const struct page *page, const struct section *s)
+{
+	const struct leaks *l = page->leaks;
+	const struct tally *k = s->kinds;
+
+	if (l->recording->process_count < 2 || k[KIND_DEFINITE].blocks ||
+	    k[KIND_INDIRECT].blocks || k[KIND_POSSIBLE].blocks)
+		return 0;
+	if (k[KIND_UNSCANNED].blocks || !process_complete(s->process))
+		return !l->settings->kinds && s->process->signal <= 0;
+	return s->shown_count == 0;
+}
+
+static void
+print_one_line(struct page *page, const struct section *s)
+{
+	int complete = process_complete(s->process);
+	const struct tally *rest =
+	    &s->kinds[complete ? KIND_REACHABLE : KIND_UNSCANNED];
+	char *name = process_name(s->process), end[80];
+
+	fprintf(page->out, "%s%s%s (pid %lld): %s%s%s, ", page->style.bold,
+		name, page->style.off, (long long)s->process->pid,
+		complete ? page->style.green : page->style.yellow,
+		complete ? "no leaks" : "not scanned", page->style.off);
+	print_amount(page->out, rest->bytes, rest->blocks);
+	fprintf(page->out, " %s, %s\n", complete ? "reachable" : "alive",
+		process_end(s->process, end, sizeof end));
+	page->in_list = 1;
+	free(name);
+}
+
+/* A blank line behind one-line processes. */
+static void
+end_list(struct page *page)
+{
+	if (page->in_list)
+		fputc('\n', page->out);
+	page->in_list = 0;
+}
+
+static void
+print_section(struct page *page, const struct section *s)
+{
+	if (fits_one_line(page, s)) {
+		print_one_line(page, s);
+		return;
+	}
+	end_list(page);
+	print_process(page, s->process);
+	if (s->process->live_blocks == UNKNOWN && !section_leaks(s) &&
+	    !s->kinds[KIND_REACHABLE].blocks)
+		return; /* nothing was recorded: there is nothing to count */
+	print_summary(page, s);
+	for (size_t i = 0; i < s->shown_count; i++)
+		print_group(page, s->shown[i]);
+	if (s->left_out.sites) {
+		fprintf(page->out, "%lld more group%s not shown: ",
+			(long long)s->left_out.sites,
+			plural(s->left_out.sites));
+		print_amount(page->out, s->left_out.bytes, s->left_out.blocks);
+		fputs(" (-n 0 shows all)\n\n", page->out);
+	}
+}
+
+/* ---- the end of the page ---------------------------------------------- */
+
+static void
+print_suppressions(const struct page *page)
+{
+	const struct suppressions *s = &page->leaks->suppressions;
+
+	if (!s->count)
+		return;
+	fputs("Suppressions\n", page->out);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct suppression *u = &s->list[i];
+		char *pattern = text_printable(u->pattern);
+		fprintf(page->out, "  leak:%s  ", pattern);
+		if (u->groups)
+			print_amount(page->out, u->bytes, u->blocks);
+		else
+			fprintf(page->out, "%sunused%s", page->style.yellow,
+				page->style.off);
+		fputc('\n', page->out);
+		free(pattern);
+	}
+	fputc('\n', page->out);
+}
+
+static int
+is_narrowed(const struct settings *s)
+{
+	return s->thread || s->min_bytes || s->pid ||
+	       regexfilter_active(&s->filter);
+}
+
+/* Plain digits: scripts read this line. */
+static void
+print_last_line(const struct page *page)
+{
+	const struct leaks *l = page->leaks;
+	const struct tally *k = l->total.kinds;
+	const char *verdict = "no leaks";
+
+	if (section_leaks(&l->total))
+		verdict = "leaks";
+	if (l->recording->problem_count)
+		verdict = "incomplete recording";
+	fprintf(page->out, "SUMMARY: zleaks: %s", verdict);
+	for (int i = KIND_COUNT - 1; i >= 0; i--)
+		if (i != KIND_UNSCANNED || k[i].blocks)
+			fprintf(page->out, "%s %s %llu bytes in %llu blocks",
+				i == KIND_COUNT - 1 ? ":" : ",", kind_names[i],
+				count_shown(k[i].bytes),
+				count_shown(k[i].blocks));
+	if (l->total.suppressed.blocks)
+		fprintf(page->out, ", suppressed %llu bytes in %llu blocks",
+			count_shown(l->total.suppressed.bytes),
+			count_shown(l->total.suppressed.blocks));
+	fputs(is_narrowed(l->settings) ? " (of what the options leave)\n"
+				       : "\n",
+	      page->out);
+}
+
+void
+leaks_text(const struct leaks *l, FILE *out)
+{
+	struct page page = { l, style_for(l->settings, out), out, 0, 0 };
+
+	problems_print(l->recording, &page.style, out);
+	for (size_t i = 0; i < l->recording->process_count; i++)
+		print_section(&page, &l->sections[i]);
+	end_list(&page);
+	print_suppressions(&page);
+	print_last_line(&page);
+}

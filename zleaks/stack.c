@@ -1,0 +1,394 @@
+/*
+ * stack.c - see stack.h.  Relies on the tables stack_info, location and
+ * module_info, and on uthash for the two tables of what was read already.
+ */
+#include "stack.h"
+
+#include "json.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uthash.h>
+
+enum {
+	FRAMES_MAX = 4096, /* of one stack: zrecord keeps far fewer */
+	NAME_MAX_BYTES = 16 << 10
+};
+
+struct place { /* a row of `location` */
+	int64_t location_id;
+	struct frame frame;
+	UT_hash_handle hh;
+};
+
+struct known_stack {
+	int64_t stack_id;
+	struct stack stack;
+	UT_hash_handle hh;
+};
+
+struct stacks {
+	const struct recording *recording;
+	sqlite3_stmt *frames_of, *location;
+	struct place *places;
+	struct known_stack *stacks;
+};
+
+struct stacks *
+stacks_new(const struct recording *r)
+{
+	struct stacks *s = text_alloc(sizeof *s);
+
+	s->recording = r;
+	s->frames_of = recording_sql(
+	    r, "SELECT frames FROM stack_info WHERE stack_id = ?");
+	s->location = recording_sql(
+	    r, "SELECT function, file, path, line, offset, inlined"
+	       " FROM location LEFT JOIN module_info USING (module_id)"
+	       " WHERE location_id = ?");
+	return s;
+}
+
+void
+stacks_free(struct stacks *s)
+{
+	struct place *place, *next_place;
+	struct known_stack *stack, *next_stack;
+
+	HASH_ITER(hh, s->places, place, next_place)
+	{
+		HASH_DEL(s->places, place);
+		free(place->frame.function);
+		free(place->frame.file);
+		free(place->frame.module);
+		json_decref(place->frame.json);
+		free(place);
+	}
+	HASH_ITER(hh, s->stacks, stack, next_stack)
+	{
+		HASH_DEL(s->stacks, stack);
+		free(stack->stack.frames);
+		free(stack);
+	}
+	sqlite3_finalize(s->frames_of);
+	sqlite3_finalize(s->location);
+	free(s);
+}
+
+/* ---- fingerprint ------------------------------------------------------ */
+
+static uint64_t
+hash_bytes(uint64_t h, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
+	return (h ^ '\n') * UINT64_C(0x100000001b3);
+}
+
+/* Length of a function's name without what optimisers add to it. */
+static size_t
+plain_name(const char *name)
+{
+	static const char *const added[] = { ".constprop.", ".isra.",
+					     ".part.",	    ".cold",
+					     ".lto_priv.",  " [clone " };
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < sizeof added / sizeof *added; i++) {
+		const char *at = strstr(name, added[i]);
+		if (at && at != name && (size_t)(at - name) < n)
+			n = (size_t)(at - name);
+	}
+	return n;
+}
+
+/* Length of a module's name without the library's version. */
+static size_t
+plain_module(const char *name)
+{
+	const char *so = strstr(name, ".so");
+	return so && (so[3] == '.' || !so[3]) ? (size_t)(so + 3 - name)
+					      : strlen(name);
+}
+
+static uint64_t
+fingerprint(const struct stack *stack)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < stack->count; i++) {
+		const struct frame *f = stack->frames[i];
+		if (f->function) {
+			h = hash_bytes(h, f->function, plain_name(f->function));
+		} else {
+			const char *m =
+			    f->module ? text_basename(f->module) : "?";
+			h = hash_bytes(h, m, plain_module(m));
+		}
+	}
+	/* the last bytes have met few multiplications: mix them in */
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 32;
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+static char *
+bounded_text(sqlite3_stmt *st, int column)
+{
+	const char *s = (const char *)sqlite3_column_text(st, column);
+	if (!s || !*s)
+		return NULL;
+	size_t n = strnlen(s, NAME_MAX_BYTES);
+	char *copy = text_alloc(n + 1);
+	return memcpy(copy, s, n);
+}
+
+static struct frame *
+place_get(struct stacks *s, int64_t id)
+{
+	struct place *p;
+
+	HASH_FIND(hh, s->places, &id, sizeof id, p);
+	if (p)
+		return &p->frame;
+	p = text_alloc(sizeof *p);
+	p->location_id = id;
+	p->frame.line = p->frame.offset = UNKNOWN;
+	sqlite3_bind_int64(s->location, 1, id);
+	if (recording_step(s->recording, s->location)) {
+		sqlite3_stmt *st = s->location;
+		p->frame.function = bounded_text(st, 0);
+		p->frame.file = bounded_text(st, 1);
+		p->frame.module = bounded_text(st, 2);
+		p->frame.line = column_int(st, 3);
+		p->frame.offset = column_int(st, 4);
+		p->frame.inlined = sqlite3_column_int(st, 5) != 0;
+	}
+	sqlite3_reset(s->location);
+	HASH_ADD(hh, s->places, location_id, sizeof p->location_id, p);
+	return &p->frame;
+}
+
+/* Frames from the text of a JSON array of location ids; ends at whatever is
+ * not of that form. */
+static void
+read_frames(struct stacks *s, struct stack *stack, const char *list)
+{
+	size_t room = 0;
+
+	while (stack->count < FRAMES_MAX && list &&
+	       (*list == '[' || *list == ',')) {
+		char *end;
+		int64_t id = strtoll(list + 1, &end, 10);
+		if (end == list + 1)
+			break;
+		list = end;
+		if (stack->count == room) {
+			room = room ? room * 2 : 32;
+			stack->frames = text_grow(stack->frames, room,
+						  sizeof *stack->frames);
+		}
+		stack->frames[stack->count++] = place_get(s, id);
+	}
+}
+
+const struct stack *
+stacks_get(struct stacks *s, int64_t id)
+{
+	struct known_stack *k;
+
+	HASH_FIND(hh, s->stacks, &id, sizeof id, k);
+	if (k)
+		return &k->stack;
+	k = text_alloc(sizeof *k);
+	k->stack_id = id;
+	sqlite3_bind_int64(s->frames_of, 1, id);
+	if (recording_step(s->recording, s->frames_of))
+		read_frames(s, &k->stack,
+			    (const char *)sqlite3_column_text(s->frames_of, 0));
+	sqlite3_reset(s->frames_of);
+	k->stack.fingerprint = fingerprint(&k->stack);
+	HASH_ADD(hh, s->stacks, stack_id, sizeof k->stack_id, k);
+	return &k->stack;
+}
+
+/* ---- what a stack says ------------------------------------------------ */
+
+int
+stack_passes(const struct stack *stack, const struct regexfilter *f)
+{
+	int focused = !f->has_focus;
+
+	for (size_t i = 0; i < stack->count; i++) {
+		const struct frame *fr = stack->frames[i];
+		const char *const text[] = { fr->function, fr->file,
+					     fr->module };
+		for (int j = 0; j < 3; j++) {
+			if (regexfilter_ignores(f, text[j]))
+				return 0;
+			focused |= regexfilter_focuses(f, text[j]);
+		}
+	}
+	return focused;
+}
+
+static json_t *
+int_or_null(int64_t n)
+{
+	return n == UNKNOWN ? json_null() : json_checked(json_integer(n));
+}
+
+static json_t *
+frame_json(struct frame *f)
+{
+	if (!f->json)
+		f->json = json_checked(json_pack(
+		    "{s:o, s:o, s:o, s:o, s:o, s:b}", "function",
+		    json_text(f->function), "file", json_text(f->file), "line",
+		    int_or_null(f->line), "module", json_text(f->module),
+		    "offset", int_or_null(f->offset), "inlined", f->inlined));
+	return f->json;
+}
+
+json_t *
+stack_json(const struct stack *stack)
+{
+	json_t *list = json_checked(json_array());
+
+	for (size_t i = 0; i < stack->count; i++)
+		if (json_array_append(list, frame_json(stack->frames[i])) != 0)
+			json_checked(NULL);
+	return list;
+}
+
+static int
+one_of(const char *name, const char *const *list)
+{
+	for (; name && *list; list++)
+		if (!strcmp(name, *list))
+			return 1;
+	return 0;
+}
+
+size_t
+stack_frames_worth_showing(const struct stack *stack)
+{
+	static const char *const starters[] = { "_start",
+						"__libc_start_main",
+						"__libc_start_call_main",
+						"__libc_start_main_impl",
+						"__libc_start_main_alias_2",
+						"start_thread",
+						"clone",
+						"__clone",
+						"clone3",
+						"__clone3",
+						NULL };
+	size_t n = stack->count;
+
+	/* a stripped program's _start has no name */
+	if (n > 2 && !stack->frames[n - 1]->function &&
+	    one_of(stack->frames[n - 2]->function, starters))
+		n--;
+	while (n > 1 && one_of(stack->frames[n - 1]->function, starters))
+		n--;
+	return n;
+}
+
+/* Code of the distribution's libraries and of C++'s standard library. */
+static int
+is_foreign(const struct frame *f)
+{
+	static const char *const begins[] = { "std::", "__gnu_cxx::",
+					      "operator new", "void std::" };
+
+	for (size_t i = 0; f->function && i < sizeof begins / sizeof *begins;
+	     i++)
+		if (!strncmp(f->function, begins[i], strlen(begins[i])))
+			return 1;
+	return !f->module || strstr(f->module, ".so") != NULL ||
+	       !strncmp(f->module, "[", 1);
+}
+
+size_t
+stack_own_frame(const struct stack *stack)
+{
+	size_t n = stack_frames_worth_showing(stack);
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_foreign(stack->frames[i]))
+			return i;
+	return SIZE_MAX;
+}
+
+/* The path as seen from the working directory, where it lies below it. */
+static const char *
+from_here(const char *path)
+{
+	static char here[4096];
+	static size_t n;
+
+	if (!n) {
+		if (!getcwd(here, sizeof here))
+			here[0] = 0;
+		n = strlen(here) + 1;
+	}
+	return n > 2 && !strncmp(path, here, n - 1) && path[n - 1] == '/'
+		   ? path + n
+		   : path;
+}
+
+char *
+frame_place(const struct frame *f)
+{
+	char *place, *shown;
+
+	if (f->file && f->line > 0)
+		place = text_format("%s:%lld", from_here(f->file),
+				    (long long)f->line);
+	else if (f->module && f->offset != UNKNOWN)
+		place = text_format("%s+0x%llx", text_basename(f->module),
+				    (unsigned long long)f->offset);
+	else
+		place = text_copy(f->module ? text_basename(f->module) : "");
+	shown = text_printable(place);
+	free(place);
+	return shown;
+}
+
+void
+stack_print(const struct stack *stack, const struct style *style,
+	    const char *indent, FILE *out)
+{
+	size_t n = stack_frames_worth_showing(stack);
+	size_t own = stack_own_frame(stack), width = 0;
+	enum { WIDTH_MAX = 44 };
+
+	for (size_t i = 0; i < n; i++) {
+		char *name = text_printable(stack->frames[i]->function);
+		size_t columns = text_columns(name);
+		if (columns > width)
+			width = columns < WIDTH_MAX ? columns : WIDTH_MAX;
+		free(name);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct frame *f = stack->frames[i];
+		char *name = text_printable(f->function);
+		char *place = frame_place(f);
+		size_t columns = text_columns(name);
+		int gap = columns < width ? (int)(width - columns) : 0;
+		int mine = i == own, mark = mine && own > 0;
+		fprintf(out, "%s%s %s%s%s", indent, mark ? ">" : " ",
+			mine ? style->bold : "", name, mine ? style->off : "");
+		if (*place)
+			fprintf(out, "%*s  %s", gap, "", place);
+		fprintf(out, "%s\n", f->inlined ? " (inlined)" : "");
+		free(name);
+		free(place);
+	}
+	if (stack->count == 0)
+		fprintf(out, "%s  (no stack was recorded)\n", indent);
+}

@@ -1,0 +1,184 @@
+/*
+ * zleaks.c - reads a report that zrecord wrote: finds the command among the
+ * words of the command line and runs it.  A command is one file with one
+ * function, entered in the table here.
+ */
+#include "zleaks.h"
+
+#include "options.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int help_main(const struct settings *, int argc, char **argv);
+
+static const struct command commands[] = {
+	{ "leaks", FOR_LEAKS, "report.db",
+	  "what was never freed and is lost (the default command)",
+	  leaks_main },
+	{ "growth", FOR_GROWTH, "report.db",
+	  "what grew while the program ran, by size class", growth_main },
+	{ "query", FOR_QUERY, "report.db SQL",
+	  "any question in SQL; the views are in zmalloc-report(5)",
+	  query_main },
+	{ "help", 0, "[COMMAND]", "this text, or a command's options",
+	  help_main },
+	{ NULL, 0, NULL, NULL, NULL }
+};
+
+/* Names that zleaks's interface promises for later versions. */
+static const char *const later[] = { "stacks",	"classes",    "threads",
+				     "history", "diff",	      "html",
+				     "export",	"flamegraph", "doctor",
+				     NULL };
+
+static const struct command *
+find_command(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+static void
+help(FILE *out, const struct command *c)
+{
+	if (c) {
+		fprintf(out, "usage: zleaks %s [options] %s\n\n%s\n\noptions\n",
+			c->name, c->operands, c->summary);
+		settings_help(out, c->group);
+	} else {
+		fputs("usage: zleaks [COMMAND] [options] report.db\n\n"
+		      "Shows what zrecord recorded of a program's memory.\n\n"
+		      "commands\n",
+		      out);
+		for (c = commands; c->name; c++)
+			fprintf(out, "  %-25s  %s\n", c->name, c->summary);
+		fputs("\noptions\n", out);
+		settings_help(out, 0);
+	}
+	fputs("\nexit status: 0 clean, 1 leaks of the --fail-on kind, 2 usage,"
+	      "\n3 unreadable or incomplete recording\n",
+	      out);
+}
+
+static int
+finish_stdout(void)
+{
+	struct output out;
+
+	return output_open(&out, NULL) != 0 || output_close(&out) != 0
+		   ? EXIT_UNREADABLE
+		   : EXIT_CLEAN;
+}
+
+/* Says what is wrong with a word that is no command; the status. */
+static int
+not_a_command(const char *word)
+{
+	const char *names[sizeof commands / sizeof *commands];
+	size_t n = 0;
+
+	for (const char *const *l = later; *l; l++)
+		if (!strcmp(word, *l)) {
+			message("%s: not in this version", word);
+			return EXIT_USAGE;
+		}
+	for (const struct command *c = commands; c->name; c++)
+		names[n++] = c->name;
+	names[n] = NULL;
+	const char *near = option_nearest(word, names);
+	if (near)
+		message("%s: no such command: did you mean %s?", word, near);
+	else
+		message("%s: no such command: see zleaks --help", word);
+	return EXIT_USAGE;
+}
+
+static int
+help_main(const struct settings *s, int argc, char **argv)
+{
+	const struct command *c = argc > 0 ? find_command(argv[0]) : NULL;
+
+	(void)s;
+	if (argc > 0 && !c)
+		return not_a_command(argv[0]);
+	help(stdout, c);
+	return finish_stdout();
+}
+
+static int
+is_later(const char *word)
+{
+	for (const char *const *l = later; *l; l++)
+		if (!strcmp(word, *l))
+			return 1;
+	return 0;
+}
+
+/* 1 when the first of n words is to be read as a command: by its name, or
+ * because a report stands behind it. */
+static int
+begins_with_command(int n, char **words)
+{
+	struct stat st;
+
+	if (n == 0)
+		return 0;
+	if (find_command(words[0]))
+		return 1;
+	return stat(words[0], &st) != 0 && (n > 1 || is_later(words[0]));
+}
+
+static int
+run(const struct command *c, const struct settings *s, int argc, char **argv)
+{
+	if (s->help) {
+		help(stdout, c);
+		return finish_stdout();
+	}
+	if (c->group && !(s->given & c->group)) {
+		message("--%s: no option of zleaks %s", s->odd, c->name);
+		return EXIT_USAGE;
+	}
+	return c->run(s, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct command *c = &commands[0];
+	struct settings s;
+
+	message_program("zleaks");
+	setlocale(LC_CTYPE, "");
+	int first = settings_parse(&s, argc, argv);
+	if (first < 0)
+		return EXIT_USAGE;
+	argc -= first;
+	argv += first;
+	if (s.version) {
+		puts("zleaks " ZM_VERSION);
+		return finish_stdout();
+	}
+	if (begins_with_command(argc, argv)) {
+		c = find_command(argv[0]);
+		if (!c)
+			return not_a_command(argv[0]);
+		argc--;
+		argv++;
+	} else if (s.help) {
+		help(stdout, NULL);
+		return finish_stdout();
+	} else if (argc == 0) {
+		message("which report? Try: zleaks report.db, or zleaks "
+			"--help");
+		return EXIT_USAGE;
+	}
+	int status = run(c, &s, argc, argv);
+	regexfilter_free(&s.filter);
+	return status;
+}

@@ -1,0 +1,179 @@
+/*
+ * zleaks.h - what the files of zleaks share: the commands, their settings and
+ * the report that is open.
+ *
+ *   zleaks.c     main: commands, help
+ *   settings.c   the option table and what the options mean
+ *   recording.c   opening a report, its processes, what is missing in it
+ *   problem.c    what is missing in a recording, and how pages say it
+ *   process.c    a process in words
+ *   stack.c      frames, fingerprints, filters by frame
+ *   suppress.c   suppression files
+ *   leaks.c      command `leaks`: which groups, how much in all, exit status;
+ *                leaks_text.c and leaks_json.c print them
+ *   growth.c     command `growth`: the curves; trend.c judges them;
+ *                growth_text.c and growth_json.c print them
+ *   query.c      command `query`
+ *   style.c      colour, spark lines
+ *
+ * zleaks has one thread and one report.  Everything that comes out of the
+ * report is untrusted: sizes are bounded where it is read (report.c, stack.c)
+ * and text is made printable where it is printed (text.h).
+ */
+#ifndef ZLEAKS_H
+#define ZLEAKS_H
+
+#include "message.h"
+#include "output.h"
+#include "regexfilter.h"
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Leak kinds by rising certainty, as in the report's table leak_kind. */
+enum kind {
+	KIND_UNSCANNED,
+	KIND_REACHABLE,
+	KIND_POSSIBLE,
+	KIND_INDIRECT,
+	KIND_DEFINITE,
+	KIND_COUNT
+};
+extern const char *const kind_names[KIND_COUNT + 1]; /* ends with NULL */
+
+enum { /* which commands an option belongs to */
+       FOR_LEAKS = 1,
+       FOR_GROWTH = 2,
+       FOR_QUERY = 4
+};
+
+enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
+enum by { BY_CLASS, BY_ZONE, BY_STACK, BY_THREAD };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct settings {
+	int json, csv, help, version;
+	unsigned kinds; /* bits 1 << kind; 0: the default ones */
+	int fail_on;	/* least certain kind that fails, KIND_COUNT: none */
+	enum sort sort;
+	long top; /* -1: the page's default; 0: all */
+	uint64_t min_bytes;
+	struct regexfilter filter;
+	const char *thread; /* name or number, NULL: all */
+	int64_t pid;	    /* 0: all */
+	const char *suppressions, *output;
+	enum color color;
+	enum by by;
+	unsigned given;	 /* groups of all options seen, ANDed */
+	const char *odd; /* the option that narrowed `given` to 0 */
+};
+
+struct command {
+	const char *name;
+	unsigned group; /* FOR_ bit of its options */
+	const char *operands, *summary;
+	/* operands without the command's name; returns the exit status */
+	int (*run)(const struct settings *, int argc, char **argv);
+};
+
+int leaks_main(const struct settings *, int argc, char **argv);
+int growth_main(const struct settings *, int argc, char **argv);
+int query_main(const struct settings *, int argc, char **argv);
+
+/* ---- settings.c */
+
+/* Reads all options; the operands are argv[return..].  -1: message written. */
+int settings_parse(struct settings *, int argc, char **argv);
+void settings_help(FILE *, unsigned group);
+/* Only `one` operand: its text, or NULL with a message. */
+const char *settings_report(const char *command, int argc, char **argv);
+
+/* ---- report.c */
+
+#define UNKNOWN INT64_MIN /* SQL NULL in an integer; doubles: NAN */
+
+struct process {
+	int64_t process_id, pid, parent_pid;
+	char *command, *exe, *recording; /* as stored; NULL: unknown */
+	double started, ended, scan_t, scan_seconds, first_t, last_t;
+	int64_t exit_code, signal;
+	int64_t allocations, frees, bytes_allocated, live_blocks, live_bytes;
+	int64_t peak_bytes, lost_events, frames_cut, scan_threads;
+	int64_t scan_threads_missed, threads;
+};
+
+struct problem {
+	const struct process *process; /* NULL: concerns the whole report */
+	char *what;		       /* printable */
+};
+
+struct recording {
+	sqlite3 *db;
+	const char *path;
+	struct process *processes; /* those that --pid leaves */
+	size_t process_count;
+	/* what is missing in the recording; none: it is complete */
+	struct problem *problems;
+	size_t problem_count;
+	uint64_t places, places_resolved;
+};
+
+/* Opens a report, waits for a recorder that is about to finish it, begins
+ * the one read transaction and reads the processes.  On failure: ends the
+ * program with status 3. */
+struct recording *recording_open(const char *path, const struct settings *);
+void recording_close(struct recording *);
+const struct process *recording_process(const struct recording *, int64_t id);
+
+/* A prepared statement; -1 as argument count ends the bindings.  Errors end
+ * the program with status 3. */
+sqlite3_stmt *recording_sql(const struct recording *, const char *sql);
+/* 1: a row, 0: no more; errors end the program with status 3. */
+int recording_step(const struct recording *, sqlite3_stmt *);
+void recording_fail(const struct recording *) __attribute__((noreturn));
+
+int64_t column_int(sqlite3_stmt *, int column);
+double column_real(sqlite3_stmt *, int column);
+char *column_text(sqlite3_stmt *, int column); /* copy; NULL for NULL */
+
+/* Sum of two counts from a report: unknown adds nothing, never overflows. */
+int64_t count_add(int64_t a, int64_t b);
+/* For printing: unknown and negative are 0. */
+unsigned long long count_shown(int64_t n);
+
+/* ---- problem.c */
+
+void problem_add(struct recording *, const struct process *, const char *format,
+		 ...) __attribute__((format(printf, 3, 4)));
+void problems_free(struct recording *);
+
+/* ---- process.c */
+
+/* The words of the command: an array of strings, a new reference. */
+json_t *process_command(const struct process *);
+/* The process's command as one printable line, and its short name; both the
+ * caller's to free. */
+char *process_line(const struct process *);
+char *process_name(const struct process *);
+/* "exit 0", "killed by signal 9 (Killed)", "still running": into buf */
+char *process_end(const struct process *, char *buf, size_t bytes);
+int process_complete(const struct process *);
+/* Wall-clock seconds it ran, NAN when unknown. */
+double process_duration(const struct process *);
+
+/* ---- style.c */
+
+struct style {
+	const char *bold, *red, *yellow, *green, *dim, *off;
+	int utf8;
+};
+struct style style_for(const struct settings *, FILE *);
+/* The first lines of a page: what is missing, nothing when all is there. */
+void problems_print(const struct recording *, const struct style *, FILE *);
+/* A curve of n values as one character each; the caller's to free. */
+char *style_spark(const struct style *, const double *values, size_t n);
+
+#endif

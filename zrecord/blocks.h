@@ -1,0 +1,15 @@
+/*
+ * blocks.h - from the tags of a segment to rows of live blocks and leaks.
+ */
+#ifndef ZRECORD_BLOCKS_H
+#define ZRECORD_BLOCKS_H
+
+#include "process.h"
+
+/*
+ * Writes a row for each live block and the sums by kind and stack, and fills
+ * p->kind_*, p->live_*.  p->stacks must hold the ids of all stacks.
+ */
+void blocks_write(struct process *p, struct writer *w);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * catalog.c - see catalog.h.
+ */
+#include "catalog.h"
+#include "libzmalloc/logger/session.h"
+#include "utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct catalog_module {
+	int64_t id;
+	struct symbol_module *symbols; /* NULL: no names */
+	UT_hash_handle hh;
+	size_t key_bytes;
+	char key[]; /* build-id in hex, then the path */
+};
+
+struct place_key {
+	int64_t module; /* 0: none, -1: a remark */
+	uint64_t address;
+};
+
+struct catalog_place {
+	struct place_key key;
+	UT_hash_handle hh;
+	struct place place;
+};
+
+void
+catalog_init(struct catalog *c, struct writer *w)
+{
+	*c = (struct catalog){ .writer = w, .symbols = symbols_new() };
+}
+
+void
+catalog_free(struct catalog *c)
+{
+	struct catalog_module *m, *m_next;
+	struct catalog_place *p, *p_next;
+	HASH_ITER(hh, c->modules, m, m_next)
+	{
+		HASH_DEL(c->modules, m);
+		free(m);
+	}
+	HASH_ITER(hh, c->places, p, p_next)
+	{
+		HASH_DEL(c->places, p);
+		free(p);
+	}
+	symbols_free(c->symbols);
+	*c = (struct catalog){ 0 };
+}
+
+struct catalog_module *
+catalog_module(struct catalog *c, const char *path, const uint8_t *build_id,
+	       size_t bytes)
+{
+	struct catalog_module *m;
+	size_t key_bytes = bytes * 2 + strlen(path) + 1;
+	char *key = malloc(key_bytes + 1);
+	if (!key)
+		return NULL;
+	for (size_t i = 0; i < bytes; i++)
+		snprintf(key + 2 * i, 3, "%02x", build_id[i]);
+	strcpy(key + 2 * bytes, path);
+	HASH_FIND(hh, c->modules, key, key_bytes, m);
+	if (m || !(m = malloc(sizeof *m + key_bytes)))
+		goto out;
+	*m = (struct catalog_module){ .key_bytes = key_bytes };
+	memcpy(m->key, key, key_bytes);
+	if (c->symbols)
+		m->symbols = symbols_module(c->symbols, path, build_id, bytes);
+	char *name = key + 2 * bytes;
+	char *id = bytes ? strndup(key, 2 * bytes) : NULL;
+	utf8_clean(name);
+	m->id = writer_row(c->writer, ROW_MODULE, "tt", name, id);
+	free(id);
+	HASH_ADD_KEYPTR(hh, c->modules, m->key, key_bytes, m);
+out:
+	free(key);
+	return m;
+}
+
+static struct catalog_place *
+place_new(struct catalog *c, struct place_key key, size_t count)
+{
+	struct catalog_place *p =
+	    calloc(1, sizeof *p + count * sizeof p->place.ids[0]);
+	if (!p)
+		return NULL;
+	p->key = key;
+	p->place.count = (uint32_t)count;
+	HASH_ADD(hh, c->places, key, sizeof p->key, p);
+	return p;
+}
+
+/* Writes one location row. */
+static int64_t
+write_frame(struct catalog *c, const struct place_key *key,
+	    const struct symbol_frame *f)
+{
+	/* file names and symbols are bytes; a report holds UTF-8 */
+	char *function = f->function ? strdup(f->function) : NULL;
+	char *file = f->file ? strdup(f->file) : NULL;
+	if (function)
+		utf8_clean(function);
+	if (file)
+		utf8_clean(file);
+	int64_t id = writer_row(
+	    c->writer, ROW_LOCATION, "iittii",
+	    key->module > 0 ? key->module : NO_INTEGER,
+	    key->module >= 0 ? (int64_t)key->address : NO_INTEGER, function,
+	    file, f->line > 0 ? (int64_t)f->line : NO_INTEGER,
+	    (int64_t)f->inlined);
+	free(function);
+	free(file);
+	return id;
+}
+
+const struct place *
+catalog_place(struct catalog *c, struct catalog_module *module,
+	      uint64_t address)
+{
+	static const struct symbol_frame nothing;
+	const struct symbol_frame *frames = &nothing;
+	struct catalog_place *p;
+	/* a return address is behind its call */
+	struct place_key key = { module ? module->id : 0, address - 1 };
+	HASH_FIND(hh, c->places, &key, sizeof key, p);
+	if (p)
+		return &p->place;
+	size_t n = 0;
+	if (module && module->symbols)
+		n = symbols_lookup(module->symbols, key.address, &frames);
+	if (n == 0) {
+		frames = &nothing;
+		n = 1;
+	}
+	if (!(p = place_new(c, key, n)))
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		p->place.ids[i] = write_frame(c, &key, &frames[i]);
+	return &p->place;
+}
+
+const struct place *
+catalog_remark(struct catalog *c, uint64_t pc)
+{
+	struct symbol_frame f = { .function = "<unknown>" };
+	struct place_key key = { -1, pc };
+	struct catalog_place *p;
+	HASH_FIND(hh, c->places, &key, sizeof key, p);
+	if (p)
+		return &p->place;
+	if (pc == ZS_PC_CUT)
+		f.function = "<frames left out: depth limit>";
+	else if (pc == ZS_PC_UNKNOWN)
+		f.function = "<callers unknown: no unwind information>";
+	else if (pc == ZS_PC_EARLY)
+		f.function =
+		    "<callers unknown: before the unwinder was loaded>";
+	if (!(p = place_new(c, key, 1)))
+		return NULL;
+	p->place.ids[0] = write_frame(c, &key, &f);
+	return &p->place;
+}

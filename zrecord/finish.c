@@ -1,0 +1,188 @@
+/*
+ * finish.c - the last rows of a process, and the statement whether its
+ * recording is complete.
+ */
+#include "blocks.h"
+#include "process.h"
+#include "sampler.h"
+#include "stacks.h"
+#include "utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { LABEL_MAX = 1024 };
+
+static void
+write_threads(const struct process *p, struct writer *w)
+{
+	uint32_t n;
+	const struct segment *seg = &p->seg;
+	struct zs_thread *t = segment_table(seg, &seg->h.threads, &n);
+	for (uint32_t i = 1; i < n; i++) {
+		char name[sizeof t->name + 1] = { 0 };
+		memcpy(name, t[i].name, sizeof t->name);
+		utf8_clean(name);
+		writer_row(w, ROW_THREAD, "iiitddiii", p->id, (int64_t)i,
+			   (int64_t)t[i].tid, name[0] ? name : NULL,
+			   (double)t[i].started_ns * 1e-9,
+			   t[i].ended_ns ? (double)t[i].ended_ns * 1e-9
+					 : __builtin_nan(""),
+			   (int64_t)t[i].allocations, (int64_t)t[i].frees,
+			   (int64_t)t[i].bytes);
+	}
+	free(t);
+}
+
+static void
+write_zones(const struct process *p, struct writer *w)
+{
+	uint32_t n;
+	const struct segment *seg = &p->seg;
+	struct zs_zone *z = segment_table(seg, &seg->h.zones, &n);
+	for (uint32_t i = 1; i < n; i++) {
+		if (!z[i].in_use)
+			continue;
+		z[i].name[sizeof z[i].name - 1] = 0;
+		utf8_clean(z[i].name);
+		writer_row(w, ROW_ZONE, "iit", p->id, (int64_t)i, z[i].name);
+	}
+	free(z);
+}
+
+static void
+write_marks(const struct process *p, struct writer *w)
+{
+	uint32_t n;
+	const struct segment *seg = &p->seg;
+	struct zs_mark *m = segment_table(seg, &seg->h.marks, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		char *label = segment_string(seg, m[i].label, LABEL_MAX);
+		if (!label)
+			continue;
+		utf8_clean(label);
+		writer_row(w, ROW_MARK, "idt", p->id, (double)m[i].t_ns * 1e-9,
+			   label);
+		free(label);
+	}
+	free(m);
+}
+
+/* Why no leak scan ran: the reader wants to know what to do about it. */
+static void
+why_unscanned(const struct process *p, struct ending e, char *why, size_t n)
+{
+	uint32_t state = p->seg.h.state;
+	if (p->stopped == STOP_EXEC)
+		snprintf(why, n, "exec'ed another program before a leak scan");
+	else if (p->stopped == STOP_DURATION)
+		snprintf(why, n,
+			 "recording stopped while the program ran, "
+			 "as --duration asked: no leak scan");
+	else if (p->stopped == STOP_COMMAND)
+		snprintf(why, n,
+			 "still ran when the command had ended: no "
+			 "leak scan");
+	else if (state == ZS_STOPPED)
+		snprintf(why, n, "recording was switched off in the program");
+	else if (state == ZS_STARTING)
+		snprintf(why, n, "ended while recording was being set up");
+	else if (e.known && WIFSIGNALED(e.status))
+		snprintf(why, n, "killed by signal %d before the leak scan",
+			 WTERMSIG(e.status));
+	else if (state == ZS_EXITING)
+		snprintf(why, n, "ended during exit, before the leak scan");
+	else if (e.known)
+		snprintf(why, n,
+			 "exited by _exit or the like, without a leak "
+			 "scan");
+	else
+		snprintf(why, n,
+			 "ended without a leak scan: killed, or "
+			 "exited by _exit");
+}
+
+static uint64_t
+counted_live(const struct process *p)
+{
+	return p->total.allocations - p->total.frees;
+}
+
+/* 'complete', or the first thing that keeps it from being so. */
+static void
+judge(struct process *p, struct ending e, char *why, size_t n)
+{
+	const struct zs_header *h = &p->seg.h;
+	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
+	p->complete = 0;
+	if (h->lost_events || (h->trouble & ZS_TROUBLE_NO_MEMORY))
+		snprintf(why, n, "%llu events lost: no memory for the record",
+			 (unsigned long long)h->lost_events);
+	else if (p->damaged)
+		snprintf(why, n,
+			 "the record in the program's memory was "
+			 "damaged");
+	else if (h->trouble & ZS_TROUBLE_SCAN_FAILED)
+		snprintf(why, n, "the leak scan failed");
+	else if (h->state != ZS_SCANNED)
+		why_unscanned(p, e, why, n);
+	else if (counted_live(p) != p->live_blocks || bytes != p->live_bytes)
+		snprintf(why, n,
+			 "the counters disagree: %lld blocks of %lld bytes "
+			 "not freed, %llu of %llu found",
+			 (long long)counted_live(p), (long long)bytes,
+			 (unsigned long long)p->live_blocks,
+			 (unsigned long long)p->live_bytes);
+	else if (p->kind_blocks[ZS_UNSCANNED])
+		snprintf(why, n, "%llu blocks came after the leak scan",
+			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED]);
+	else if (h->trouble & ZS_TROUBLE_THREADS_MISSED)
+		snprintf(why, n, "%u threads did not stop for the leak scan",
+			 h->scan_threads_missed);
+	else if (h->trouble & ZS_TROUBLE_NO_UNWINDER)
+		snprintf(why, n,
+			 "no unwinder (libunwind) was found: stacks "
+			 "have one frame");
+	else if (h->trouble)
+		snprintf(why, n, "trouble %#x", h->trouble);
+	else
+		p->complete = snprintf(why, n, "complete") > 0;
+}
+
+/* Unix time of the end: now, as seen from here. */
+static double
+ended_at(const struct process *p)
+{
+	struct timespec ts;
+	if (p->stopped == STOP_COMMAND || p->stopped == STOP_DURATION)
+		return __builtin_nan("");
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+void
+process_finish(struct process *p, struct writer *w, struct catalog *c,
+	       enum stop_reason reason, struct ending e)
+{
+	p->stopped = reason;
+	if (!e.known && p->seg.h.exit_status_known && reason == STOP_ENDED) {
+		e.known = 1;
+		e.status = (p->seg.h.exit_status & 0xff) << 8;
+	}
+	sample_take(p, w, 1);
+	if (!w->failed)
+		stacks_write(p, w, c);
+	blocks_write(p, w);
+	write_zones(p, w);
+	write_threads(p, w);
+	write_marks(p, w);
+	sample_totals(p, w);
+	process_status(p, w, e);
+	judge(p, e, p->recording, sizeof p->recording);
+	writer_row(w, ROW_PROCESS_END, "idt", p->id, ended_at(p), p->recording);
+	writer_commit(w, 0);
+	process_free(p);
+}

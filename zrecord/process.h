@@ -1,0 +1,100 @@
+/*
+ * process.h - one recorded process: from its hello to its last row.
+ *
+ * A process row is one program image: exec in the same pid begins a new one.
+ * Its segment is read by the sampler while it runs and by finish once it has
+ * ended; both keep their state here.
+ */
+#ifndef ZRECORD_PROCESS_H
+#define ZRECORD_PROCESS_H
+
+#include "catalog.h"
+#include "segment.h"
+#include "writer.h"
+
+#include <sys/types.h>
+
+/* What the last written row of a size class said. */
+struct class_state {
+	struct zs_counter now;	   /* sums of this sample */
+	struct zs_counter written; /* sums of the last row */
+};
+
+struct stack_state {
+	int64_t id;			  /* in the report; 0: no row yet */
+	uint64_t live_blocks, live_bytes; /* of the last row */
+	uint32_t sample;		  /* number of the last row */
+};
+
+struct totals {
+	uint64_t allocations, frees, bytes, freed_bytes;
+};
+
+/* How a process ended, as far as anybody could tell. */
+struct ending {
+	int known;  /* status is valid */
+	int status; /* as waitpid gives it */
+};
+
+enum stop_reason {
+	STOP_RUNNING,
+	STOP_ENDED,    /* the process is gone */
+	STOP_EXEC,     /* the process runs another program now */
+	STOP_DURATION, /* --duration is over */
+	STOP_COMMAND   /* the command ended, this one runs on */
+};
+
+struct process {
+	int64_t id;
+	pid_t pid;
+	int pidfd; /* -1: none */
+	struct segment seg;
+	int damaged; /* the header did not pass the checks once */
+	dev_t exe_dev;
+	ino_t exe_ino;
+
+	/* sampler */
+	double start; /* monotonic seconds of the session's zero */
+	double next_sample;
+	double interval;
+	uint32_t samples;
+	uint64_t stack_rows;   /* written so far */
+	uint32_t stack_stride; /* samples between two rows of one stack */
+	struct class_state *classes[ZS_ZONES_MAX];
+	struct stack_state *stacks;
+	uint32_t stack_count;
+	struct totals total;
+
+	/* finish */
+	enum stop_reason stopped;
+	uint64_t kind_blocks[5], kind_bytes[5]; /* by enum zs_verdict */
+	uint64_t live_blocks, live_bytes;	/* by tags */
+	uint64_t live_peak;  /* highest live bytes that was seen */
+	int64_t frames_cut;  /* stacks with a cut; NO_INTEGER: not counted */
+	char recording[160]; /* as in the report */
+	int complete;
+
+	struct process *next;
+};
+
+/*
+ * Starts recording the process whose segment arrived as fd (taken over).
+ * pidfd may be -1.  NULL with *why set when the segment is not valid.
+ */
+struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
+			    double interval, const char **why);
+
+/* Reads what is left, writes all remaining rows, and frees all but the
+ * summary's figures. */
+void process_finish(struct process *, struct writer *, struct catalog *,
+		    enum stop_reason, struct ending);
+
+/* Writes exit_code and signal. */
+void process_status(struct process *, struct writer *, struct ending);
+
+/* Did the process exec a program since its hello? */
+int process_exe_changed(const struct process *);
+
+void process_free(struct process *);
+
+#endif

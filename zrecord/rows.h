@@ -1,0 +1,33 @@
+/*
+ * rows.h - every kind of row that zrecord writes, once: ROW(name, SQL).
+ * Included by writer.h for the names and by writer.c for the texts.
+ */
+ROW(META, "INSERT OR REPLACE INTO meta VALUES (?,?)")
+ROW(PROCESS, "INSERT INTO process_info (pid,parent_pid,command,exe,cause,"
+	     "started,recording) VALUES (?,?,?,?,?,?,?)")
+ROW(PROCESS_NOW,
+    "UPDATE process_info SET allocations=?2,frees=?3,"
+    "bytes_allocated=?4,live_blocks=?5,live_bytes=?6,peak_bytes=?7,"
+    "peak_t=?8,peak_error=?9,lost_events=?10,inherited_frees=?11,"
+    "frames_cut=?12,scan_t=?13,scan_seconds=?14,scan_threads=?15,"
+    "scan_threads_missed=?16 WHERE process_id=?1")
+ROW(PROCESS_END, "UPDATE process_info SET ended=?2,recording=?3 "
+		 "WHERE process_id=?1")
+ROW(PROCESS_STATUS, "UPDATE process_info SET exit_code=?2,signal=?3 "
+		    "WHERE process_id=?1")
+ROW(THREAD, "INSERT OR REPLACE INTO thread_info VALUES (?,?,?,?,?,?,?,?,?)")
+ROW(ZONE, "INSERT OR REPLACE INTO zone_info VALUES (?,?,?)")
+ROW(MODULE, "INSERT INTO module_info (path,build_id) VALUES (?,?)")
+ROW(LOCATION, "INSERT INTO location (module_id,offset,function,file,line,"
+	      "inlined) VALUES (?,?,?,?,?,?)")
+ROW(STACK, "INSERT INTO stack_info (process_id) VALUES (?)")
+ROW(STACK_END,
+    "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
+    "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
+    "WHERE stack_id=?1")
+ROW(BLOCK, "INSERT INTO block_info VALUES (?,?,?,?,?,?,?,?,?,NULL,?,?)")
+ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
+ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
+ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")
+ROW(STACK_SAMPLE, "INSERT INTO stack_sample VALUES (?,?,?,?)")
+ROW(MARK, "INSERT INTO mark_info VALUES (?,?,?)")

@@ -1,0 +1,24 @@
+/*
+ * sampler.h - the growth curves: at each interval the counters of a process,
+ * rows only for what changed.
+ *
+ * Thinning, so that a day stays small:
+ * - the distance of samples doubles after every SAMPLES_PER_STEP samples;
+ * - a stack gets at most one row every stack_stride samples; stack_stride
+ *   doubles whenever STACK_ROWS_PER_STEP more rows were written.
+ * The last sample of a process writes every difference in any case.
+ */
+#ifndef ZRECORD_SAMPLER_H
+#define ZRECORD_SAMPLER_H
+
+#include "process.h"
+
+enum { SAMPLES_PER_STEP = 600, STACK_ROWS_PER_STEP = 250000 };
+
+/* Takes a sample now. */
+void sample_take(struct process *, struct writer *, int last);
+
+/* Writes the totals of the process row as of the last sample. */
+void sample_totals(const struct process *, struct writer *);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * settings.c - see settings.h.
+ */
+#include "settings.h"
+#include "libzmalloc/logger/session.h"
+#include "message.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_id {
+	OPT_OUTPUT = 256,
+	OPT_INTERVAL,
+	OPT_DEPTH,
+	OPT_NO_FOLLOW,
+	OPT_DURATION,
+	OPT_FAIL_ON,
+	OPT_QUIET,
+	OPT_VERBOSE,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_SERVE,
+	OPT_HISTORY, /* from here on: not in this version */
+	OPT_SAMPLE,
+	OPT_SCAN_EVERY,
+	OPT_MAX_SIZE,
+	OPT_PID
+};
+
+const struct option_def zrecord_options[] = {
+	{ OPT_OUTPUT, 'o', "output", "FILE", "report file (default: report.db)",
+	  0 },
+	{ OPT_INTERVAL, 0, "interval", "TIME",
+	  "distance of growth samples (default: 100ms)", 0 },
+	{ OPT_DEPTH, 0, "depth", "N", "frames kept per stack (default: 128)",
+	  0 },
+	{ OPT_NO_FOLLOW, 0, "no-follow", NULL, "do not record children", 0 },
+	{ OPT_DURATION, 0, "duration", "TIME",
+	  "stop recording (not the program) after TIME", 0 },
+	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
+	  "exit with 1 when leaks of this kind or worse were found", 0 },
+	{ OPT_QUIET, 'q', "quiet", NULL, "write no summary", 0 },
+	{ OPT_VERBOSE, 'v', "verbose", NULL, "say what is being done", 0 },
+	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
+	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
+	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
+	{ OPT_HISTORY, 0, "history", NULL, NULL, 0 },
+	{ OPT_SAMPLE, 0, "sample", "BYTES", NULL, 0 },
+	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
+	{ OPT_MAX_SIZE, 0, "max-size", "BYTES", NULL, 0 },
+	{ OPT_PID, 'p', "pid", "PID", NULL, 0 },
+	{ 0 }
+};
+
+static void
+help(void)
+{
+	printf("Usage: zrecord [options] [--] command [args...]\n"
+	       "Runs the command under libzmalloc and records its heap in "
+	       "report.db.\n\n");
+	options_help(stdout, zrecord_options, 0);
+	printf("\nTIME: 100ms, 1.5s, 10m, 2h.  KIND: definite, indirect, "
+	       "possible, reachable.\n"
+	       "Exit status: the command's; 125 when zrecord itself failed, "
+	       "126 when the\ncommand cannot be executed, 127 when it was "
+	       "not found.\n"
+	       "Then: zleaks report.db\n");
+	exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
+}
+
+static void
+bad(const char *option, const char *value, const char *expected)
+{
+	die(EXIT_TROUBLE, "--%s=%s: not %s", option, value, expected);
+}
+
+static double
+time_value(const char *option, const char *value, double min)
+{
+	double t;
+	if (option_time(value, &t) != 0)
+		bad(option, value, "a time like 100ms, 2s or 10m");
+	if (t < min)
+		bad(option, value, "a time of at least 1ms");
+	return t;
+}
+
+static long
+number_value(const char *option, const char *value, long min, long max)
+{
+	long n;
+	if (option_number(value, min, max, &n) != 0)
+		die(EXIT_TROUBLE, "--%s=%s: not a number from %ld to %ld",
+		    option, value, min, max);
+	return n;
+}
+
+static int
+kind_value(const char *value)
+{
+	static const char *const names[] = { "reachable", "possible",
+					     "indirect", "definite" };
+	for (int i = 0; i < 4; i++)
+		if (strcmp(value, names[i]) == 0)
+			return ZS_REACHABLE + i;
+	bad("fail-on", value, "definite, indirect, possible or reachable");
+	return 0;
+}
+
+static void
+not_here(int id)
+{
+	for (const struct option_def *d = zrecord_options; d->id; d++)
+		if (d->id == id)
+			die(EXIT_TROUBLE, "--%s: not in this version", d->name);
+}
+
+static void
+take(struct settings *s, int id, const char *value)
+{
+	switch (id) {
+	case OPT_OUTPUT:
+		if (!*value)
+			die(EXIT_TROUBLE, "--output: empty file name");
+		s->output = value;
+		break;
+	case OPT_INTERVAL:
+		s->interval = time_value("interval", value, 0.001);
+		break;
+	case OPT_DEPTH:
+		s->depth = number_value("depth", value, 1, 4096);
+		break;
+	case OPT_NO_FOLLOW:
+		s->follow = 0;
+		break;
+	case OPT_DURATION:
+		s->duration = time_value("duration", value, 0.001);
+		break;
+	case OPT_FAIL_ON:
+		s->fail_on = kind_value(value);
+		break;
+	case OPT_QUIET:
+		s->quiet = 1;
+		break;
+	case OPT_VERBOSE:
+		s->verbose = 1;
+		break;
+	case OPT_HELP:
+		help();
+		break;
+	case OPT_VERSION:
+		printf("zrecord %s\n", ZM_VERSION);
+		exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
+	case OPT_SERVE:
+		s->serve_fd = (int)number_value("serve", value, 3, 1 << 20);
+		break;
+	default:
+		not_here(id);
+	}
+}
+
+void
+settings_read(struct settings *s, int argc, char **argv)
+{
+	struct options o = { .defs = zrecord_options,
+			     .argc = argc,
+			     .argv = argv,
+			     .stop_at_operand = 1 };
+	int id;
+	*s = (struct settings){ .program = argv[0] ? argv[0] : "zrecord",
+				.output = "report.db",
+				.interval = 0.1,
+				.follow = 1,
+				.serve_fd = -1 };
+	while ((id = options_next(&o)) > 0)
+		take(s, id, o.value);
+	if (id == OPTIONS_ERROR)
+		exit(EXIT_TROUBLE);
+	s->command = argv + o.next;
+	if (s->serve_fd >= 0) {
+		if (*s->command)
+			die(EXIT_TROUBLE, "--serve: takes no command");
+		if (fcntl(s->serve_fd, F_SETFD, FD_CLOEXEC) != 0 ||
+		    fcntl(s->serve_fd, F_SETFL, O_NONBLOCK) != 0)
+			die(EXIT_TROUBLE, "--serve: no such descriptor");
+		s->command = NULL;
+		s->quiet = 1;
+	} else if (!*s->command) {
+		die(EXIT_TROUBLE, "no command given: see zrecord --help");
+	}
+}

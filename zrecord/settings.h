@@ -1,0 +1,27 @@
+/*
+ * settings.h - zrecord's command line.
+ */
+#ifndef ZRECORD_SETTINGS_H
+#define ZRECORD_SETTINGS_H
+
+#include "options.h"
+
+struct settings {
+	const char *program; /* argv[0] */
+	const char *output;
+	double interval; /* seconds */
+	double duration; /* seconds; 0: until the end */
+	long depth;	 /* 0: the library's default */
+	int follow;	 /* record children */
+	int fail_on;	 /* enum zs_verdict; 0: never */
+	int quiet, verbose;
+	int serve_fd;	/* -1: run a command */
+	char **command; /* NULL with serve_fd */
+};
+
+extern const struct option_def zrecord_options[];
+
+/* Reads the command line; --help, --version and errors end the program. */
+void settings_read(struct settings *, int argc, char **argv);
+
+#endif
