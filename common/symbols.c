@@ -62,7 +62,7 @@ symbols_module(struct symbols *s, const char *path, const uint8_t *build_id,
 		return NULL;
 	}
 	m->file.fd = m->debug.fd = -1;
-	if (bytes <= sizeof m->build_id) {
+	if (bytes && bytes <= sizeof m->build_id) {
 		memcpy(m->build_id, build_id, bytes);
 		m->build_id_bytes = bytes;
 	}
@@ -108,12 +108,30 @@ open_module(struct symbol_module *m)
 	m->dwarf = dwarf_tables_new(&m->debug);
 }
 
-static const char *
+static const struct function_symbol *
 symbol_at(struct symbol_module *m, uint64_t address)
 {
 	struct arena *a = &m->owner->arena;
-	const char *name = functions_find(&m->debug_functions, a, address);
-	return name ? name : functions_find(&m->functions, a, address);
+	const struct function_symbol *s =
+	    functions_find(&m->debug_functions, a, address);
+	return s ? s : functions_find(&m->functions, a, address);
+}
+
+/* The linker's name of a function that DWARF describes by a mere name: with
+ * namespaces and parameters, without what marks a part of it. */
+static const char *
+full_name(struct symbol_module *m, const struct function_symbol *s,
+	  const char *plain)
+{
+	if (!s || s->raw[0] != '_' || (s->raw[1] != 'Z' && s->raw[1] != 'R'))
+		return plain;
+	const char *clone = strstr(s->name, " [clone ");
+	if (!clone)
+		return s->name;
+	char *whole = strndup(s->name, (size_t)(clone - s->name));
+	const char *kept = whole ? arena_text(&m->owner->arena, whole) : plain;
+	free(whole);
+	return kept;
 }
 
 size_t
@@ -122,20 +140,25 @@ symbols_lookup(struct symbol_module *m, uint64_t address,
 {
 	struct symbol_frame *frames = m->owner->frames;
 	size_t n = 0;
+	int plain = 0;
 	*out = frames;
 	if (!m->tried)
 		open_module(m);
 	if (m->dwarf)
 		n = dwarf_tables_find(m->dwarf, &m->owner->arena, address,
-				      frames, FRAMES_MAX);
-	if (n && frames[n - 1].function)
+				      frames, FRAMES_MAX, &plain);
+	if (n && frames[n - 1].function && !plain)
 		return n;
-	const char *name = symbol_at(m, address);
+	const struct function_symbol *s = symbol_at(m, address);
 	if (n == 0) {
-		if (!name)
+		if (!s)
 			return 0;
-		frames[n++] = (struct symbol_frame){ .function = name };
+		frames[n++] = (struct symbol_frame){ 0 };
 	}
-	frames[n - 1].function = name;
+	struct symbol_frame *outer = &frames[n - 1];
+	if (plain)
+		outer->function = full_name(m, s, outer->function);
+	else
+		outer->function = s ? s->name : NULL;
 	return n;
 }

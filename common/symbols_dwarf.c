@@ -40,8 +40,7 @@ struct ranges {
 struct scope {
 	Dwarf_Die die;
 	const char *name; /* once asked for */
-	uint32_t named;
-	uint32_t inlined;
+	uint8_t named, inlined, plain;
 };
 
 struct unit {
@@ -231,7 +230,7 @@ add_scope(struct unit *u, Dwarf_Die *die, int inlined, uint32_t depth)
 		u->scope_room = room;
 	}
 	u->scopes[u->scope_count++] =
-	    (struct scope){ .die = *die, .inlined = (uint32_t)inlined };
+	    (struct scope){ .die = *die, .inlined = (uint8_t)inlined };
 }
 
 /* Can code lie somewhere below an entry of this kind? */
@@ -300,9 +299,12 @@ scope_name(struct scope *s, struct arena *a)
 		return s->name;
 	s->named = 1;
 	if (dwarf_attr_integrate(&s->die, DW_AT_linkage_name, &attr) ||
-	    dwarf_attr_integrate(&s->die, DW_AT_MIPS_linkage_name, &attr) ||
-	    dwarf_attr_integrate(&s->die, DW_AT_name, &attr))
+	    dwarf_attr_integrate(&s->die, DW_AT_MIPS_linkage_name, &attr))
 		name = dwarf_formstring(&attr);
+	if (!name && dwarf_attr_integrate(&s->die, DW_AT_name, &attr)) {
+		name = dwarf_formstring(&attr);
+		s->plain = 1;
+	}
 	if (name && *name)
 		s->name = symbols_demangle(a, name);
 	return s->name;
@@ -371,10 +373,11 @@ call_line(struct unit *u, struct scope *s, struct arena *a,
 
 size_t
 dwarf_tables_find(struct dwarf_tables *t, struct arena *a, uint64_t address,
-		  struct symbol_frame *frames, size_t max)
+		  struct symbol_frame *frames, size_t max, int *plain)
 {
 	const struct range *r = ranges_find(&t->ranges, address);
 	size_t n = 0;
+	*plain = 0;
 	if (!r || max == 0)
 		return 0;
 	struct unit *u = &t->units[r->item];
@@ -388,6 +391,7 @@ dwarf_tables_find(struct dwarf_tables *t, struct arena *a, uint64_t address,
 		f.function = scope_name(s, a);
 		f.inlined = (int)s->inlined;
 		frames[n++] = f;
+		*plain = s->plain && !s->inlined;
 		if (!s->inlined)
 			return n;
 		call_line(u, s, a, &f);

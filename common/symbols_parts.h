@@ -60,9 +60,9 @@ struct function_table {
 void functions_load(struct function_table *, const struct elf_file *);
 void functions_free(struct function_table *);
 
-/* The name of the function at an address, or NULL. */
-const char *functions_find(struct function_table *, struct arena *,
-			   uint64_t address);
+/* The function at an address, its name demangled, or NULL. */
+const struct function_symbol *functions_find(struct function_table *,
+					     struct arena *, uint64_t address);
 
 /* ---- DWARF ------------------------------------------------------------ */
 
@@ -72,9 +72,13 @@ struct dwarf_tables;
 struct dwarf_tables *dwarf_tables_new(const struct elf_file *);
 void dwarf_tables_free(struct dwarf_tables *);
 
-/* As symbols_lookup; a frame's function may be NULL (take the symbol's). */
+/*
+ * As symbols_lookup.  The last frame's function may be NULL (take the
+ * symbol's), and *plain says that it is a mere name: C++ compilers describe
+ * functions that are local to a file without namespace and parameters.
+ */
 size_t dwarf_tables_find(struct dwarf_tables *, struct arena *,
 			 uint64_t address, struct symbol_frame *frames,
-			 size_t max);
+			 size_t max, int *plain);
 
 #endif

@@ -143,7 +143,7 @@ functions_free(struct function_table *t)
 	*t = (struct function_table){ 0 };
 }
 
-const char *
+const struct function_symbol *
 functions_find(struct function_table *t, struct arena *a, uint64_t address)
 {
 	size_t low = 0, high = t->n;
@@ -163,7 +163,7 @@ functions_find(struct function_table *t, struct arena *a, uint64_t address)
 			continue;
 		if (!s->name)
 			s->name = symbols_demangle(a, s->raw);
-		return s->name;
+		return s;
 	}
 	return NULL;
 }

@@ -11,6 +11,13 @@
 
 #include <sqlite3.h>
 
+/*
+ * What process.recording says of a program that went on as another one by
+ * exec: its memory is gone, no scan could judge it, and the next row with the
+ * same pid goes on.  Nothing is missing from the record itself.
+ */
+#define REPORT_REPLACED "exec'ed another program before a leak scan"
+
 #define REPORT_APPLICATION 0x7a6d6c63 /* "zmlc" */
 #define REPORT_VERSION	   1
 

@@ -55,10 +55,11 @@ print_process(const struct page *page, const struct clock *c)
 	char time[UNITS_BYTES], rate[UNITS_BYTES], a[32], b[32];
 
 	fprintf(page->out, "%s%s%s\n", page->style.bold, line, page->style.off);
-	fprintf(page->out, "pid %lld, ran %s, %s, %zu samples\n",
+	fprintf(page->out, "pid %lld, ran %s, %s, %zu sample%s\n",
 		(long long)c->process->pid,
 		units_time(time, process_duration(c->process)),
-		process_end(c->process, end, sizeof end), c->count);
+		process_end(c->process, end, sizeof end), c->count,
+		c->count == 1 ? "" : "s");
 	free(line);
 	if (c->live_count) {
 		const struct point *last = &c->live[c->live_count - 1];
@@ -177,7 +178,7 @@ static struct table *
 new_table(enum by by)
 {
 	static const struct table_column columns[] = {
-		{ "zone", 0 },	  { "class", 1 },	{ "blocks", 1 },
+		{ "zone", 0 },	  { "class", 1 },	{ "blocks from", 1 },
 		{ "to", 1 },	  { "bytes from", 1 },	{ "to", 1 },
 		{ "change", 1 },  { "rate", 1 },	{ "curve", 0 },
 		{ "growing", 0 }, { "allocated by", 0 }

@@ -4,8 +4,7 @@
  * what is found here.
  *
  * Rests on the table leak_stack, where zrecord has added up the blocks by
- * stack and kind; block_info, a row per block, is read only for what the
- * shown groups say of their blocks one by one (threads, size classes, times).
+ * stack and kind; leaks_blocks.c reads single blocks where those are needed.
  *
  * How indirect blocks are counted: a definite group knows how much is lost
  * with it, so an indirect block stands there and not on its own; the table's
@@ -20,7 +19,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 enum { TOP_DEFAULT = 20 };
 
@@ -86,120 +84,7 @@ group_stack(struct leaks *l, struct group *g)
 	return g->stack;
 }
 
-/* ---- blocks one by one ------------------------------------------------ */
-
-struct slot { /* finds a group by what its blocks say */
-	struct {
-		int64_t process_id, stack_id, kind;
-	} key;
-	struct group *group;
-	UT_hash_handle hh;
-};
-
-static void
-note_distinct(struct distinct *d, int64_t value)
-{
-	if (value == UNKNOWN)
-		return;
-	for (unsigned i = 0; i < d->count; i++)
-		if (d->value[i] == value)
-			return;
-	if (d->count == DISTINCT_MAX)
-		d->more = 1;
-	else
-		d->value[d->count++] = value;
-}
-
-static void
-note_block(struct group *g, sqlite3_stmt *st)
-{
-	int64_t size = column_int(st, 3);
-	double t = column_real(st, 6);
-
-	if (g->seen_blocks++ == 0)
-		g->size_min = g->size_max = size;
-	g->seen_bytes = count_add(g->seen_bytes, size);
-	g->size_min = size < g->size_min ? size : g->size_min;
-	g->size_max = size > g->size_max ? size : g->size_max;
-	note_distinct(&g->classes, column_int(st, 4));
-	note_distinct(&g->threads, column_int(st, 5));
-	note_distinct(&g->makers, column_int(st, 7));
-	g->first = fmin(isnan(g->first) ? t : g->first, t);
-	g->last = fmax(isnan(g->last) ? t : g->last, t);
-}
-
-/* Only blocks of the chosen thread, when one is chosen. */
-static sqlite3_stmt *
-block_query(const struct leaks *l, unsigned kinds)
-{
-	const char *thread = l->settings->thread;
-	char *end = NULL;
-	sqlite3_stmt *st = recording_sql(
-	    l->recording,
-	    thread ? "SELECT process_id, stack_id, kind, size, size_class,"
-		     " thread_id, allocated_at, made_by FROM block_info"
-		     " WHERE freed_at IS NULL AND (1 << kind) & ?1"
-		     " AND (process_id, thread_id) IN"
-		     " (SELECT process_id, thread_id FROM thread_info"
-		     "  JOIN process_info USING (process_id)"
-		     "  WHERE name = ?2 OR tid = ?3 OR thread_id = ?3"
-		     "  OR (?2 = 'main' AND tid = pid))"
-		   : "SELECT process_id, stack_id, kind, size, size_class,"
-		     " thread_id, allocated_at, made_by FROM block_info"
-		     " WHERE freed_at IS NULL AND (1 << kind) & ?1");
-
-	sqlite3_bind_int64(st, 1, kinds);
-	if (thread) {
-		long long number = strtoll(thread, &end, 10);
-		sqlite3_bind_text(st, 2, thread, -1, SQLITE_STATIC);
-		if (*thread && !*end)
-			sqlite3_bind_int64(st, 3, number);
-	}
-	return st;
-}
-
-static void
-look_at_blocks(struct leaks *l, struct slot *slots, unsigned kinds)
-{
-	sqlite3_stmt *st = block_query(l, kinds);
-	struct slot *s = NULL;
-
-	while (recording_step(l->recording, st)) {
-		struct slot probe = { .key = { column_int(st, 0),
-					       column_int(st, 1),
-					       column_int(st, 2) } };
-		/* neighbours often belong together */
-		if (!s || memcmp(&s->key, &probe.key, sizeof s->key) != 0)
-			HASH_FIND(hh, slots, &probe.key, sizeof probe.key, s);
-		if (s)
-			note_block(s->group, st);
-	}
-	sqlite3_finalize(st);
-}
-
-static void
-look_at_groups(struct leaks *l, struct group **groups, size_t n)
-{
-	struct slot *slots = NULL, *s, *next;
-	unsigned kinds = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		s = text_alloc(sizeof *s);
-		s->key.process_id = groups[i]->process->process_id;
-		s->key.stack_id = groups[i]->stack_id;
-		s->key.kind = groups[i]->kind;
-		s->group = groups[i];
-		kinds |= 1u << groups[i]->kind;
-		HASH_ADD(hh, slots, key, sizeof s->key, s);
-	}
-	if (n)
-		look_at_blocks(l, slots, kinds);
-	HASH_ITER(hh, slots, s, next)
-	{
-		HASH_DEL(slots, s);
-		free(s);
-	}
-}
+/* ---- filters and sums ------------------------------------------------- */
 
 /* --thread: the groups shrink to what that thread allocated.  What hangs on
  * a part of a group is not known. */
@@ -210,7 +95,7 @@ narrow_to_thread(struct leaks *l)
 
 	for (size_t i = 0; i < l->group_count; i++)
 		all[i] = &l->groups[i];
-	look_at_groups(l, all, l->group_count);
+	leaks_look_at_blocks(l, all, l->group_count);
 	free(all);
 	for (size_t i = 0; i < l->group_count; i++) {
 		struct group *g = &l->groups[i];
@@ -221,8 +106,6 @@ narrow_to_thread(struct leaks *l)
 		g->indirect_blocks = g->indirect_bytes = UNKNOWN;
 	}
 }
-
-/* ---- filters and sums ------------------------------------------------- */
 
 static int
 is_filtered(const struct settings *s)
@@ -330,7 +213,7 @@ choose_shown(struct leaks *l, struct section *s)
 		top = l->settings->json ? 0 : TOP_DEFAULT;
 	sort_key = l->settings->sort;
 	if (sort_key == SORT_AGE)
-		look_at_groups(l, s->shown, s->shown_count);
+		leaks_look_at_blocks(l, s->shown, s->shown_count);
 	if (s->shown_count)
 		qsort(s->shown, s->shown_count, sizeof *s->shown,
 		      compare_groups);
@@ -438,7 +321,7 @@ finish_groups(struct leaks *l)
 			group_stack(l, shown[n++]);
 		}
 	if (!l->settings->thread && l->settings->sort != SORT_AGE)
-		look_at_groups(l, shown, n);
+		leaks_look_at_blocks(l, shown, n);
 	free(shown);
 }
 

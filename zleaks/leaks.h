@@ -67,6 +67,10 @@ int64_t group_blocks(const struct group *);
 /* 1 when some of it counts as a leak: anything but reachable. */
 int section_leaks(const struct section *);
 
+/* Fills in the second half of these groups; with --thread, of that thread's
+ * blocks only. */
+void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
+
 void leaks_text(const struct leaks *, FILE *);
 void leaks_json(const struct leaks *, FILE *);
 

@@ -77,7 +77,7 @@ print_process(const struct page *page, const struct process *p)
 	print_count(out, p->threads, "thread");
 	fprintf(out, "; recording %s\n",
 		process_complete(p) ? "complete" : "incomplete");
-	if (p->allocations == UNKNOWN) {
+	if (p->allocations == UNKNOWN || r->places == 0) {
 		fputc('\n', out);
 		free(line);
 		return;
@@ -134,8 +134,12 @@ print_summary(const struct page *page, const struct section *s)
 						page->style.red };
 	struct table *t = table_new(columns, 5, "  ");
 
+	/* no scan: then nothing is known of the other kinds, not even 0 */
+	int scanned = process_complete(s->process) ||
+		      s->kinds[KIND_UNSCANNED].blocks == 0;
 	for (int k = KIND_COUNT - 1; k >= 0; k--)
-		if (k != KIND_UNSCANNED || s->kinds[k].blocks)
+		if (k == KIND_UNSCANNED ? s->kinds[k].blocks > 0
+					: scanned || s->kinds[k].blocks > 0)
 			summary_row(t, page, kind_names[k], &s->kinds[k],
 				    notes[k], paint[k]);
 	if (page->leaks->settings->suppressions)
@@ -393,8 +397,10 @@ print_last_line(const struct page *page)
 	const struct tally *k = l->total.kinds;
 	const char *verdict = "no leaks";
 
-	if (section_leaks(&l->total))
+	if (k[KIND_DEFINITE].blocks || k[KIND_INDIRECT].blocks)
 		verdict = "leaks";
+	else if (section_leaks(&l->total))
+		verdict = "possible leaks";
 	if (l->recording->problem_count)
 		verdict = "incomplete recording";
 	fprintf(page->out, "SUMMARY: zleaks: %s", verdict);

@@ -3,6 +3,7 @@
  * how it ended.  Used by every page.
  */
 #include "json.h"
+#include "report.h"
 #include "text.h"
 #include "zleaks.h"
 
@@ -77,6 +78,8 @@ process_end(const struct process *p, char *buf, size_t bytes)
 			 (long long)p->signal, strsignal((int)p->signal));
 	} else if (p->exit_code != UNKNOWN) {
 		snprintf(buf, bytes, "exit %lld", (long long)p->exit_code);
+	} else if (process_replaced(p)) {
+		snprintf(buf, bytes, "went on as another program");
 	} else if (isnan(p->ended)) {
 		snprintf(buf, bytes, "not seen to end");
 	} else {
@@ -89,6 +92,12 @@ int
 process_complete(const struct process *p)
 {
 	return p->recording && !strcmp(p->recording, "complete");
+}
+
+int
+process_replaced(const struct process *p)
+{
+	return p->recording && !strcmp(p->recording, REPORT_REPLACED);
 }
 
 double

@@ -259,7 +259,7 @@ find_problems(struct recording *r, const struct progress *p)
 		const struct process *q = &r->processes[i];
 		if (!q->recording || !*q->recording)
 			problem_add(r, q, "state of the recording unknown");
-		else if (!process_complete(q))
+		else if (!process_complete(q) && !process_replaced(q))
 			problem_add(r, q, "%s", q->recording);
 		else if (q->lost_events > 0)
 			problem_add(r, q, "%lld events were lost",

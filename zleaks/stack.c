@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uthash.h>
 
 enum {
@@ -298,9 +297,9 @@ stack_frames_worth_showing(const struct stack *stack)
 	return n;
 }
 
-/* Code of the distribution's libraries and of C++'s standard library. */
-static int
-is_foreign(const struct frame *f)
+/* A function of C++'s standard library, whichever module it was made in. */
+int
+frame_is_std(const struct frame *f)
 {
 	static const char *const begins[] = { "std::", "__gnu_cxx::",
 					      "operator new", "void std::" };
@@ -309,8 +308,15 @@ is_foreign(const struct frame *f)
 	     i++)
 		if (!strncmp(f->function, begins[i], strlen(begins[i])))
 			return 1;
-	return !f->module || strstr(f->module, ".so") != NULL ||
-	       !strncmp(f->module, "[", 1);
+	return 0;
+}
+
+/* Not of the program itself. */
+static int
+is_foreign(const struct frame *f)
+{
+	return frame_is_std(f) || !f->module ||
+	       strstr(f->module, ".so") != NULL || f->module[0] == '[';
 }
 
 size_t
@@ -322,73 +328,4 @@ stack_own_frame(const struct stack *stack)
 		if (!is_foreign(stack->frames[i]))
 			return i;
 	return SIZE_MAX;
-}
-
-/* The path as seen from the working directory, where it lies below it. */
-static const char *
-from_here(const char *path)
-{
-	static char here[4096];
-	static size_t n;
-
-	if (!n) {
-		if (!getcwd(here, sizeof here))
-			here[0] = 0;
-		n = strlen(here) + 1;
-	}
-	return n > 2 && !strncmp(path, here, n - 1) && path[n - 1] == '/'
-		   ? path + n
-		   : path;
-}
-
-char *
-frame_place(const struct frame *f)
-{
-	char *place, *shown;
-
-	if (f->file && f->line > 0)
-		place = text_format("%s:%lld", from_here(f->file),
-				    (long long)f->line);
-	else if (f->module && f->offset != UNKNOWN)
-		place = text_format("%s+0x%llx", text_basename(f->module),
-				    (unsigned long long)f->offset);
-	else
-		place = text_copy(f->module ? text_basename(f->module) : "");
-	shown = text_printable(place);
-	free(place);
-	return shown;
-}
-
-void
-stack_print(const struct stack *stack, const struct style *style,
-	    const char *indent, FILE *out)
-{
-	size_t n = stack_frames_worth_showing(stack);
-	size_t own = stack_own_frame(stack), width = 0;
-	enum { WIDTH_MAX = 44 };
-
-	for (size_t i = 0; i < n; i++) {
-		char *name = text_printable(stack->frames[i]->function);
-		size_t columns = text_columns(name);
-		if (columns > width)
-			width = columns < WIDTH_MAX ? columns : WIDTH_MAX;
-		free(name);
-	}
-	for (size_t i = 0; i < n; i++) {
-		const struct frame *f = stack->frames[i];
-		char *name = text_printable(f->function);
-		char *place = frame_place(f);
-		size_t columns = text_columns(name);
-		int gap = columns < width ? (int)(width - columns) : 0;
-		int mine = i == own, mark = mine && own > 0;
-		fprintf(out, "%s%s %s%s%s", indent, mark ? ">" : " ",
-			mine ? style->bold : "", name, mine ? style->off : "");
-		if (*place)
-			fprintf(out, "%*s  %s", gap, "", place);
-		fprintf(out, "%s\n", f->inlined ? " (inlined)" : "");
-		free(name);
-		free(place);
-	}
-	if (stack->count == 0)
-		fprintf(out, "%s  (no stack was recorded)\n", indent);
 }

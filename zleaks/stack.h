@@ -44,6 +44,10 @@ size_t stack_frames_worth_showing(const struct stack *);
  * program's own code; SIZE_MAX when none stands out. */
 size_t stack_own_frame(const struct stack *);
 
+int frame_is_std(const struct frame *);
+
+/* ---- stack_text.c */
+
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);
 

@@ -16,13 +16,11 @@ static int help_main(const struct settings *, int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "leaks", FOR_LEAKS, "report.db",
-	  "what was never freed and is lost (the default command)",
-	  leaks_main },
+	  "what was never freed and is lost (the default)", leaks_main },
 	{ "growth", FOR_GROWTH, "report.db",
-	  "what grew while the program ran, by size class", growth_main },
+	  "what grows while the program runs, by size class", growth_main },
 	{ "query", FOR_QUERY, "report.db SQL",
-	  "any question in SQL; the views are in zmalloc-report(5)",
-	  query_main },
+	  "any question in SQL, see zmalloc-report(5)", query_main },
 	{ "help", 0, "[COMMAND]", "this text, or a command's options",
 	  help_main },
 	{ NULL, 0, NULL, NULL, NULL }
@@ -55,11 +53,16 @@ help(FILE *out, const struct command *c)
 		      "Shows what zrecord recorded of a program's memory.\n\n"
 		      "commands\n",
 		      out);
-		for (c = commands; c->name; c++)
-			fprintf(out, "  %-25s  %s\n", c->name, c->summary);
+		for (const struct command *k = commands; k->name; k++)
+			fprintf(out, "  %-25s  %s\n", k->name, k->summary);
 		fputs("\noptions\n", out);
 		settings_help(out, 0);
 	}
+	if (!c || c->group == FOR_LEAKS)
+		fputs("\nkinds, by rising certainty: unscanned (alive when it "
+		      "was killed), reachable,\npossible, indirect, definite; "
+		      "listed by default: definite, possible, unscanned\n",
+		      out);
 	fputs("\nexit status: 0 clean, 1 leaks of the --fail-on kind, 2 usage,"
 	      "\n3 unreadable or incomplete recording\n",
 	      out);
@@ -75,6 +78,15 @@ finish_stdout(void)
 		   : EXIT_CLEAN;
 }
 
+static int
+is_later(const char *word)
+{
+	for (const char *const *l = later; *l; l++)
+		if (!strcmp(word, *l))
+			return 1;
+	return 0;
+}
+
 /* Says what is wrong with a word that is no command; the status. */
 static int
 not_a_command(const char *word)
@@ -82,11 +94,10 @@ not_a_command(const char *word)
 	const char *names[sizeof commands / sizeof *commands];
 	size_t n = 0;
 
-	for (const char *const *l = later; *l; l++)
-		if (!strcmp(word, *l)) {
-			message("%s: not in this version", word);
-			return EXIT_USAGE;
-		}
+	if (is_later(word)) {
+		message("%s: not in this version", word);
+		return EXIT_USAGE;
+	}
 	for (const struct command *c = commands; c->name; c++)
 		names[n++] = c->name;
 	names[n] = NULL;
@@ -108,15 +119,6 @@ help_main(const struct settings *s, int argc, char **argv)
 		return not_a_command(argv[0]);
 	help(stdout, c);
 	return finish_stdout();
-}
-
-static int
-is_later(const char *word)
-{
-	for (const char *const *l = later; *l; l++)
-		if (!strcmp(word, *l))
-			return 1;
-	return 0;
 }
 
 /* 1 when the first of n words is to be read as a command: by its name, or

@@ -7,12 +7,15 @@
  *   recording.c   opening a report, its processes, what is missing in it
  *   problem.c    what is missing in a recording, and how pages say it
  *   process.c    a process in words
- *   stack.c      frames, fingerprints, filters by frame
+ *   stack.c      frames, fingerprints, filters by frame; stack_text.c
+ *                prints them
  *   suppress.c   suppression files
  *   leaks.c      command `leaks`: which groups, how much in all, exit status;
- *                leaks_text.c and leaks_json.c print them
- *   growth.c     command `growth`: the curves; trend.c judges them;
- *                growth_text.c and growth_json.c print them
+ *                leaks_blocks.c looks at single blocks, leaks_text.c and
+ *                leaks_json.c print
+ *   growth.c     command `growth`: the curves; trend.c judges them, top.c
+ *                finds who is behind them, growth_text.c and growth_json.c
+ *                print
  *   query.c      command `query`
  *   style.c      colour, spark lines
  *
@@ -161,6 +164,8 @@ char *process_name(const struct process *);
 /* "exit 0", "killed by signal 9 (Killed)", "still running": into buf */
 char *process_end(const struct process *, char *buf, size_t bytes);
 int process_complete(const struct process *);
+/* It went on as another program by exec: its own row in the report. */
+int process_replaced(const struct process *);
 /* Wall-clock seconds it ran, NAN when unknown. */
 double process_duration(const struct process *);
 

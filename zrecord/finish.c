@@ -4,6 +4,7 @@
  */
 #include "blocks.h"
 #include "process.h"
+#include "report.h"
 #include "sampler.h"
 #include "stacks.h"
 #include "utf8.h"
@@ -77,7 +78,7 @@ why_unscanned(const struct process *p, struct ending e, char *why, size_t n)
 {
 	uint32_t state = p->seg.h.state;
 	if (p->stopped == STOP_EXEC)
-		snprintf(why, n, "exec'ed another program before a leak scan");
+		snprintf(why, n, "%s", REPORT_REPLACED);
 	else if (p->stopped == STOP_DURATION)
 		snprintf(why, n,
 			 "recording stopped while the program ran, "
@@ -167,20 +168,26 @@ void
 process_finish(struct process *p, struct writer *w, struct catalog *c,
 	       enum stop_reason reason, struct ending e)
 {
+	uint64_t refused = w->refused;
 	p->stopped = reason;
+	/* in steps: on a full disk the earlier ones stay */
+	writer_commit(w, 0);
+	sample_take(p, w, 1);
 	if (!e.known && p->seg.h.exit_status_known && reason == STOP_ENDED) {
 		e.known = 1;
 		e.status = (p->seg.h.exit_status & 0xff) << 8;
 	}
-	sample_take(p, w, 1);
 	if (!w->failed)
 		stacks_write(p, w, c);
+	writer_commit(w, 0);
 	blocks_write(p, w);
 	write_zones(p, w);
 	write_threads(p, w);
 	write_marks(p, w);
 	sample_totals(p, w);
 	process_status(p, w, e);
+	if (w->refused != refused)
+		p->damaged = 1;
 	judge(p, e, p->recording, sizeof p->recording);
 	writer_row(w, ROW_PROCESS_END, "idt", p->id, ended_at(p), p->recording);
 	writer_commit(w, 0);

@@ -49,7 +49,7 @@ struct process {
 	pid_t pid;
 	int pidfd; /* -1: none */
 	struct segment seg;
-	int damaged; /* the header did not pass the checks once */
+	int damaged; /* something in the segment cannot be true */
 	dev_t exe_dev;
 	ino_t exe_ino;
 

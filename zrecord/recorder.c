@@ -421,6 +421,10 @@ recorder_close(struct recorder *r)
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->pidfd >= 0)
 			late_status(r, p);
+	/* recorded up to --duration only, but its status is known now */
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_DURATION && p->pid == r->command_pid)
+			process_status(p, &r->writer, r->command_ending);
 	if (r->command_refused) {
 		struct process p = { .id = r->command_refused };
 		process_status(&p, &r->writer, r->command_ending);

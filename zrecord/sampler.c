@@ -205,6 +205,7 @@ void
 sample_take(struct process *p, struct writer *w, int last)
 {
 	double now = seconds_now();
+	uint64_t refused = w->refused;
 	if (segment_refresh(&p->seg) != 0)
 		p->damaged = 1;
 	struct totals before = p->total;
@@ -221,6 +222,8 @@ sample_take(struct process *p, struct writer *w, int last)
 		   (int64_t)minus(p->total.allocations, p->total.frees),
 		   (int64_t)live, resident_bytes(p->pid),
 		   mapped_bytes(&p->seg));
+	if (w->refused != refused)
+		p->damaged = 1;
 	p->samples++;
 	if (p->samples % SAMPLES_PER_STEP == 0)
 		p->interval *= 2;

@@ -82,7 +82,7 @@ frames_of(struct trie *t, uint32_t leaf, int *cut)
 		for (uint32_t j = 0; place && j < place->count; j++) {
 			if (t->json.length > 1)
 				utf8_add(&t->json, ",", 1);
-			utf8_number(&t->json, place->ids[j]);
+			utf8_number(&t->json, (uint64_t)place->ids[j]);
 		}
 		if (zs_node_pc(&t->nodes[i]) == ZS_PC_CUT)
 			*cut = 1;

@@ -65,11 +65,14 @@ utf8_add(struct utf8 *t, const char *bytes, size_t n)
 }
 
 void
-utf8_number(struct utf8 *t, long long n)
+utf8_number(struct utf8 *t, uint64_t n)
 {
-	char digits[32];
-	int len = snprintf(digits, sizeof digits, "%lld", n);
-	utf8_add(t, digits, (size_t)len);
+	char digits[24];
+	size_t at = sizeof digits;
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	utf8_add(t, digits + at, sizeof digits - at);
 }
 
 /* One JSON string; s is valid UTF-8. */

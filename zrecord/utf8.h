@@ -5,6 +5,7 @@
 #define ZRECORD_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Makes valid UTF-8 of any string, in place: each byte that is none becomes
  * '?'. */
@@ -20,6 +21,6 @@ struct utf8 {
 	int failed;
 };
 void utf8_add(struct utf8 *, const char *bytes, size_t n);
-void utf8_number(struct utf8 *, long long n);
+void utf8_number(struct utf8 *, uint64_t n);
 
 #endif

@@ -79,7 +79,10 @@ writer_end_row(struct writer *w, sqlite3_stmt *s)
 {
 	int code = sqlite3_step(s);
 	sqlite3_reset(s);
-	if (code != SQLITE_DONE && code != SQLITE_ROW)
+	/* numbers from a damaged segment must not end the whole recording */
+	if ((code & 0xff) == SQLITE_CONSTRAINT)
+		w->refused++;
+	else if (code != SQLITE_DONE && code != SQLITE_ROW)
 		fail(w, code);
 }
 

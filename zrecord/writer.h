@@ -25,6 +25,7 @@ struct writer {
 	const char *path;
 	sqlite3 *db;
 	sqlite3_stmt *stmt[ROW_KINDS];
+	uint64_t refused; /* rows that broke a constraint: damaged input */
 	int begun;	  /* a transaction is open */
 	double committed; /* monotonic seconds of the last commit */
 	int failed;	  /* SQLite result code of the first failure */

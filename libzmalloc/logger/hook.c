@@ -94,7 +94,7 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 	zm_walk_begin(l);
 	unsigned n = zm_unwind_stack(l->pcs, (uintptr_t)ra, &pcs);
 	zm_walk_end(l);
-	uint32_t stack = zm_stack_get(pcs, n);
+	uint32_t stack = zm_stack_get(l, pcs, n);
 	if (!stack)
 		goto lost;
 	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
@@ -230,8 +230,14 @@ zm_hook_zones(void)
 static void
 hook_thread_exit(void *logger)
 {
+	struct zm_thread *t = zm_thread();
+
+	if (t)
+		t->in_logger++;
 	if (logger)
 		zm_lthread_exit(logger);
+	if (t)
+		t->in_logger--;
 }
 
 static void

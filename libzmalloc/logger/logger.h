@@ -129,8 +129,9 @@ void zm_modules_reset(void); /* for a new session */
 
 /* ---- stacks ----------------------------------------------------------- */
 
+struct zm_lthread;
 /* Stack id of n return addresses, leaf first; 0 when the table is full. */
-uint32_t zm_stack_get(const uintptr_t *pcs, unsigned n);
+uint32_t zm_stack_get(struct zm_lthread *, const uintptr_t *pcs, unsigned n);
 /* Looks for modules that came or went; 1 when nodes became invalid.  Hold no
  * lock. */
 int zm_stacks_check_modules(void);
@@ -182,7 +183,12 @@ struct zm_lthread {
 	uint32_t walking; /* in the unwinder; fork waits for that */
 	struct zm_lthread *next, **link; /* on the list of all */
 	struct zs_shard *shard[ZS_ZONES_MAX];
-	uintptr_t pcs[ZM_WALK_MAX];
+	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
+	/* The stack before, outermost frame first, and its nodes: what two
+	 * stacks have in common is not looked up again.  stacks.c's. */
+	uint32_t cached, cache_epoch;
+	uintptr_t cache_pc[ZM_WALK_MAX];
+	uint32_t cache_node[ZM_WALK_MAX];
 };
 
 static inline void

@@ -23,6 +23,7 @@ struct index {
 static struct index *table; /* atomic */
 static struct zm_lock stacks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 static uint32_t libc_is_up;
+static uint32_t epoch = 1; /* of the node numbers that threads remember */
 
 #define PC_MASK ((UINT64_C(1) << 48) - 1)
 
@@ -197,33 +198,72 @@ zm_stacks_check_modules(void)
 	zm_lock(&stacks_lock);
 	if (table)
 		index_grow(table->mask + 1);
+	epoch++;
 	zm_unlock(&stacks_lock);
 	return 1;
 }
 
-uint32_t
-zm_stack_get(const uintptr_t *pcs, unsigned n)
+/* The node of a new frame, after a look whether modules have changed. */
+static uint32_t
+child_make(uint32_t parent, uint64_t pc, bool *checked, bool *again)
 {
-	uint32_t node = 0, next;
-	bool checked = false;
-
-	for (unsigned i = n; i-- > 0; node = next) {
-		uint64_t pc = pcs[i] & PC_MASK;
-		next = child_find(node, pc);
-		if (next)
-			continue;
-		if (!checked) {
-			checked = true;
-			if (zm_stacks_check_modules()) {
-				i = n; /* all over again */
-				next = 0;
-				continue;
-			}
-		}
-		next = child_add(node, pc);
-		if (!next)
+	if (!*checked) {
+		*checked = true;
+		*again = zm_stacks_check_modules();
+		if (*again)
 			return 0;
 	}
+	return child_add(parent, pc);
+}
+
+/* How many outermost frames the thread's stack before has in common. */
+static unsigned
+common(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
+{
+	unsigned d = 0;
+
+	if (t->cache_epoch != __atomic_load_n(&epoch, __ATOMIC_RELAXED)) {
+		t->cache_epoch = epoch;
+		t->cached = 0;
+	}
+	while (d < n && d < t->cached && t->cache_pc[d] == pcs[n - 1 - d])
+		d++;
+	return d;
+}
+
+/* The node of the whole stack; 0 and *again set: node numbers changed. */
+static uint32_t
+walk_in(struct zm_lthread *t, const uintptr_t *pcs, unsigned n, bool *again)
+{
+	bool checked = *again;
+	unsigned d = common(t, pcs, n);
+	uint32_t node = d ? t->cache_node[d - 1] : 0;
+
+	*again = false;
+	for (; d < n; d++) {
+		uint64_t pc = pcs[n - 1 - d] & PC_MASK;
+		uint32_t next = child_find(node, pc);
+		if (!next)
+			next = child_make(node, pc, &checked, again);
+		if (!next) {
+			t->cached = 0;
+			return 0;
+		}
+		t->cache_pc[d] = pcs[n - 1 - d];
+		t->cache_node[d] = node = next;
+	}
+	t->cached = n;
+	return node;
+}
+
+uint32_t
+zm_stack_get(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
+{
+	bool again = false;
+	uint32_t node = walk_in(t, pcs, n, &again);
+
+	if (again)
+		node = walk_in(t, pcs, n, &again);
 	if (!node)
 		return 0;
 	uint32_t s =
@@ -254,6 +294,7 @@ void
 zm_stacks_reset(void)
 {
 	zm_lock_init(&stacks_lock, ZM_RANK_LOGGER);
+	epoch++;
 	if (table) {
 		table->used = 0;
 		memset(table->slot, 0,

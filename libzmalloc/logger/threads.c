@@ -14,6 +14,7 @@
 #include "logger/logger.h"
 #include "malloc/message.h"
 #include "os/os.h"
+#include "scan/scan.h"
 
 int zm_multi;
 
@@ -125,6 +126,7 @@ zm_lthread_exit(void *logger)
 				    0, 0, 0);
 		}
 		zm_count_flush(l);
+		zm_ended_note();
 		zm_shards_release(l);
 		list_remove(l);
 	}

@@ -129,10 +129,27 @@ from_default(const struct zm_ask *a)
 	return p;
 }
 
+/* An atfork handler that ran while the locks are ours, see fork.c. */
+static bool
+in_fork(void)
+{
+	return ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_FORK) && zm_fork_pause();
+}
+
+static void *
+new_in_fork(const struct zm_ask *a)
+{
+	void *p = zm_block_new(a);
+	zm_fork_resume();
+	return p;
+}
+
 void *
 zm_block_new(const struct zm_ask *a)
 {
 	zm_boot_once();
+	if (in_fork())
+		return new_in_fork(a);
 	struct zm_thread *t = zm_thread(); /* makes the cache too */
 	unsigned slow = zm_is_slow();
 	if (slow & ZM_SLOW_CHECK)
@@ -159,8 +176,8 @@ zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
 void *
 zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra)
 {
-	return zm_block_new(&(struct zm_ask){
-	    .size = size, .zero = true, .fn = fn, .ra = ra });
+	return zm_block_new(
+	    &(struct zm_ask){ .size = size, .zero = true, .fn = fn, .ra = ra });
 }
 
 static void
@@ -175,10 +192,21 @@ free_foreign(void *p)
 	zm_registry_leave(reader);
 }
 
+static void
+free_in_fork(void *p)
+{
+	zm_block_free(p);
+	zm_fork_resume();
+}
+
 void
 zm_block_free(void *p)
 {
 	zm_boot_once();
+	if (in_fork()) {
+		free_in_fork(p);
+		return;
+	}
 	unsigned slow = zm_is_slow();
 	if (slow & ZM_SLOW_CHECK)
 		zm_check_tick();
@@ -235,10 +263,20 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 	return q;
 }
 
+static void *
+resize_in_fork(struct zm_zone *in, void *p, const struct zm_ask *a)
+{
+	void *q = zm_block_resize(in, p, a);
+	zm_fork_resume();
+	return q;
+}
+
 void *
 zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *a)
 {
 	zm_boot_once();
+	if (in_fork())
+		return resize_in_fork(in, p, a);
 	if (zm_is_slow() & ZM_SLOW_CHECK)
 		zm_check_tick();
 	struct zm_region *r = zm_region_of(p);

@@ -135,6 +135,8 @@ make_main_zone(void)
 static void
 start_recorder(void)
 {
+	/* zrecord sets the session alone */
+	zm_options.tracing |= zm_options.tracing_session != NULL;
 	if (!zm_options.tracing)
 		return;
 	struct zm_zone *logger = zm_logger_zone();

@@ -8,48 +8,64 @@
  *
  * The handlers are registered at the first malloc, before any other part of
  * the program had a chance to, so that ours run last before the fork and
- * first after it: handlers of others may allocate.  Registering takes a
- * lock of libc's and, for the first 48 handlers, no memory.
+ * first after it: handlers of others may allocate.  Where another library's
+ * constructor came before us all the same, its handlers run while we hold the
+ * locks; if they allocate, the locks are let go for that long.  Registering
+ * takes a lock of libc's and, for the first 48 handlers, no memory.
  *
  * Called by boot.c and, through libc, by fork.
  */
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "malloc/registry.h"
 #include "malloc/state.h"
 
-/* The zone layer's global locks. */
-void zm_zone_fork_prepare(void) __attribute__((weak));
-void zm_zone_fork_parent(void) __attribute__((weak));
-void zm_zone_fork_child(void) __attribute__((weak));
+/* This thread holds all the locks. */
+static __thread bool holding __attribute__((tls_model("initial-exec")));
 
 static void
-prepare(void)
+each_zone(void (*fn)(struct zm_szone *))
 {
-	zm_registry_lock();
-	if (zm_hook)
-		zm_hook->fork_prepare();
 	for (unsigned id = 1; id < zm_zone_id_end; id++) {
 		struct zm_zone *z = zm_zone_by_id(id);
 		if (z)
-			zm_szone_lock(z->szone);
+			fn(z->szone);
 	}
-	if (zm_zone_fork_prepare)
-		zm_zone_fork_prepare();
-	zm_threads_lock();
 }
 
 static void
-parent(void)
+unlock_zones(void)
 {
-	zm_threads_unlock();
-	if (zm_zone_fork_parent)
-		zm_zone_fork_parent();
 	for (unsigned id = zm_zone_id_end; --id;) {
 		struct zm_zone *z = zm_zone_by_id(id);
 		if (z)
 			zm_szone_unlock(z->szone);
 	}
+}
+
+static void
+prepare(void)
+{
+	zm_thread(); /* so that nobody below has to make it */
+	zm_registry_lock();
+	if (zm_hook)
+		zm_hook->fork_prepare();
+	each_zone(zm_szone_lock);
+	zm_zone_globals_lock();
+	zm_threads_lock();
+	holding = true;
+	zm_slow_set(ZM_SLOW_FORK, true);
+}
+
+static void
+parent(void)
+{
+	zm_slow_set(ZM_SLOW_FORK, false);
+	holding = false;
+	zm_threads_unlock();
+	zm_zone_globals_unlock();
+	unlock_zones();
 	if (zm_hook)
 		zm_hook->fork_parent();
 	zm_registry_unlock();
@@ -58,17 +74,30 @@ parent(void)
 static void
 child(void)
 {
+	zm_slow_set(ZM_SLOW_FORK, false);
+	holding = false;
 	zm_threads_reinit();
-	if (zm_zone_fork_child)
-		zm_zone_fork_child();
-	for (unsigned id = 1; id < zm_zone_id_end; id++) {
-		struct zm_zone *z = zm_zone_by_id(id);
-		if (z)
-			zm_szone_reinit_locks(z->szone);
-	}
+	zm_zone_globals_reinit();
+	each_zone(zm_szone_reinit_locks);
+	each_zone(zm_zone_after_fork);
 	zm_registry_reinit();
 	if (zm_hook)
 		zm_hook->fork_child();
+}
+
+bool
+zm_fork_pause(void)
+{
+	if (!holding)
+		return false;
+	parent();
+	return true;
+}
+
+void
+zm_fork_resume(void)
+{
+	prepare();
 }
 
 void

@@ -77,27 +77,37 @@ new_slow(const struct zm_ask *a)
 	}
 }
 
+/* The runtime's own operator of this name, or NULL. */
+static void *
+runtime_nothrow(const char *symbol)
+{
+	void *f = dlsym(RTLD_NEXT, symbol);
+	return f ? f : runtime_symbol(symbol);
+}
+
 /*
  * The handler may throw, which must end in NULL here; C cannot catch.  The
  * runtime's own nothrow form can: it calls the throwing operator, which is
- * ours, and catches.
+ * ours, and catches.  Where the runtime is linked in statically there is no
+ * such form to be found: then a handler that throws is on its own.
  */
 static void *
 new_nothrow(const struct zm_ask *a, const char *symbol, const void *tag)
 {
 	void *p = zm_block_new(a);
-	if (ZM_LIKELY(p))
+	handler_fn handler;
+	if (ZM_LIKELY(p) || !(handler = new_handler()))
 		return p;
-	if (!new_handler())
-		return NULL;
-	void *next = dlsym(RTLD_NEXT, symbol);
-	if (!next)
-		next = runtime_symbol(symbol);
-	if (!next)
-		return NULL;
-	if (a->align)
+	void *next = runtime_nothrow(symbol);
+	if (next && a->align)
 		return ((aligned_nothrow_fn)next)(a->size, a->align, tag);
-	return ((nothrow_fn)next)(a->size, tag);
+	if (next)
+		return ((nothrow_fn)next)(a->size, tag);
+	for (; !p && handler; handler = new_handler()) {
+		handler();
+		p = zm_block_new(a);
+	}
+	return p;
 }
 
 static __attribute__((noinline)) void *

@@ -15,7 +15,7 @@
 #include "zone/szone.h"
 
 #define ZM_EXPORT      __attribute__((visibility("default")))
-#define ZM_HIDDEN     __attribute__((visibility("hidden"))) /* no GOT */
+#define ZM_HIDDEN      __attribute__((visibility("hidden"))) /* no GOT */
 #define ZM_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define ZM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define ZM_CALLER      __builtin_return_address(0)
@@ -36,7 +36,8 @@ enum zm_slow {
 	ZM_SLOW_BOOT = 1,    /* the first call of the process comes first */
 	ZM_SLOW_HOOK = 2,    /* the recorder wants to know */
 	ZM_SLOW_DEFAULT = 4, /* the default zone is not zone 1 */
-	ZM_SLOW_CHECK = 8    /* operations are counted for MallocCheckHeap */
+	ZM_SLOW_CHECK = 8,   /* operations are counted for MallocCheckHeap */
+	ZM_SLOW_FORK = 16    /* a thread is in fork and holds all locks */
 };
 extern unsigned zm_slow ZM_HIDDEN;
 
@@ -70,6 +71,10 @@ void zm_threads_reinit(void);
 
 /* fork.c: registers the handlers, once. */
 void zm_fork_start(void);
+/* True when this thread was in fork with all locks held; they are released
+ * then, until zm_fork_resume. */
+bool zm_fork_pause(void);
+void zm_fork_resume(void);
 
 /* check.c: counts an operation, and checks all zones when it is time. */
 void zm_check_start(void);

@@ -100,10 +100,12 @@ zm_os_map_aligned(size_t bytes, size_t align, const char *name)
 	return p;
 }
 
+/* Not MAP_NORESERVE: what is opened later shall be charged then, so that a
+ * request for more than the machine has is refused as the kernel is set. */
 void *
 zm_os_reserve(size_t bytes, size_t align, const char *name)
 {
-	void *p = map_aligned(bytes, align, PROT_NONE, MAP_NORESERVE, name);
+	void *p = map_aligned(bytes, align, PROT_NONE, 0, name);
 	if (p)
 		zm_os_own_add(p, bytes);
 	return p;
@@ -124,9 +126,8 @@ zm_os_commit(void *p, size_t bytes)
 int
 zm_os_decommit(void *p, size_t bytes)
 {
-	long r = zm_os_mmap(
-	    p, bytes, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	long r = zm_os_mmap(p, bytes, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	return failed(r) ? (int)r : 0;
 }
 

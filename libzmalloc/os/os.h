@@ -63,9 +63,9 @@ size_t zm_os_resident(void *p, size_t bytes);
 
 /*
  * The library's own mappings: what zm_os_map, zm_os_map_aligned and
- * zm_os_reserve made and zm_os_unmap has not taken back.  zm_os_own returns the bytes from addr to
- * the end of such a mapping; 0 when addr is in none, and then lowers *clear to
- * the bytes up to the next one.  It takes no lock.
+ * zm_os_reserve made and zm_os_unmap has not taken back.  zm_os_own returns the
+ * bytes from addr to the end of such a mapping; 0 when addr is in none, and
+ * then lowers *clear to the bytes up to the next one.  It takes no lock.
  */
 size_t zm_os_own(uintptr_t addr, size_t *clear);
 void zm_os_own_add(void *p, size_t bytes);    /* for memory.c */

@@ -207,20 +207,43 @@ read_root(struct zm_scan *s, uintptr_t at, uintptr_t end)
 
 /* ---- roots ------------------------------------------------------------ */
 
+/* The library's own data, unless it is linked into the program. */
+static struct zm_hole
+own_data(void)
+{
+	unsigned own = zm_module_of((uintptr_t)&own_data);
+	const struct zs_module *m = &zm_session.modules[own];
+
+	if (!own || !m->path ||
+	    (zm_session.h->exe && !strcmp(zm_session.base + zm_session.h->exe,
+					  zm_session.base + m->path)))
+		return (struct zm_hole){ 0, 0 };
+	return (struct zm_hole){ m->start, m->end };
+}
+
+/* Whether `at` lies in a range; if not, *clear ends where that begins. */
+static size_t
+inside(struct zm_hole r, uintptr_t at, size_t *clear)
+{
+	if (at >= r.start && at < r.end)
+		return r.end - at;
+	if (at<r.start && * clear> r.start - at)
+		*clear = r.start - at;
+	return 0;
+}
+
 /* Bytes from `at` that are ours, 0 when none are; *clear: bytes that are
  * not. */
 static size_t
 ours(const struct zm_scan *s, uintptr_t at, size_t *clear)
 {
-	size_t n = zm_os_own(at, clear);
-	uintptr_t scan = (uintptr_t)s->memory;
+	struct zm_hole scan = { (uintptr_t)s->memory,
+				(uintptr_t)s->memory + s->memory_bytes };
+	size_t n;
 
-	if (n)
+	if ((n = zm_os_own(at, clear)) || (n = inside(scan, at, clear)) ||
+	    (n = inside(s->own, at, clear)) || (n = zm_ended_stack(at, clear)))
 		return n;
-	if (at >= scan && at < scan + s->memory_bytes)
-		return scan + s->memory_bytes - at;
-	if (at<scan && * clear> scan - at)
-		*clear = scan - at;
 	if (at + *clear <= s->lo || at >= s->hi)
 		return 0;
 	struct zm_region *r = zm_region_of((void *)at);
@@ -268,20 +291,6 @@ live_part(const struct zm_scan *s, const struct mapping *m)
 	return from == UINTPTR_MAX ? m->start : from;
 }
 
-/* The library's own data, unless it is linked into the program. */
-static bool
-own_module(const struct mapping *m)
-{
-	unsigned own = zm_module_of((uintptr_t)&own_module);
-	const struct zs_module *mod = &zm_session.modules[own];
-
-	if (!own || m->start < mod->start || m->end > mod->end)
-		return false;
-	return !zm_session.h->exe || !mod->path ||
-	       strcmp(zm_session.base + zm_session.h->exe,
-		      zm_session.base + mod->path) != 0;
-}
-
 static void
 root_mapping(struct zm_scan *s, const struct mapping *m)
 {
@@ -289,14 +298,13 @@ root_mapping(struct zm_scan *s, const struct mapping *m)
 		return;
 	if (!strncmp(m->path, "/dev/", 5) && strcmp(m->path, "/dev/zero") != 0)
 		return;
-	if (own_module(m))
-		return;
 	read_mapping(s, live_part(s, m), m->end);
 }
 
 int
 zm_scan_roots(struct zm_scan *s)
 {
+	s->own = own_data();
 	for (uint32_t i = 0; i < s->stop.count; i++)
 		zm_mark_words(s, s->stop.thread[i].reg,
 			      s->stop.thread[i].count);

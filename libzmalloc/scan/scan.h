@@ -48,6 +48,15 @@ struct zm_stop {
 int zm_stop_threads(struct zm_stop *);
 void zm_resume_threads(struct zm_stop *);
 
+/* ---- stacks of threads that ended -------------------------------------- */
+
+/* On a thread that is about to end: remembers its stack, which libc keeps for
+ * the next thread with all that was written there. */
+void zm_ended_note(void);
+/* Bytes from addr to the end of such a stack that no thread uses now; 0 when
+ * addr is in none, and then *clear ends where the next begins.  No lock. */
+size_t zm_ended_stack(uintptr_t addr, size_t *clear);
+
 /* ---- the scan --------------------------------------------------------- */
 
 enum zm_state {
@@ -107,6 +116,7 @@ struct zm_scan {
 	struct zm_hole *hole; /* memory that cannot be read, by address */
 	uint32_t holes, hole_room;
 
+	struct zm_hole own; /* the library's data */
 	struct zm_stop stop;
 	uintptr_t sp; /* lowest live word of the scanning thread's stack */
 	int pagemap;  /* descriptor, or negative */

@@ -283,8 +283,7 @@ static bool
 grow_outside(uintptr_t end, size_t more)
 {
 	long p = zm_os_mmap((void *)end, more, PROT_NONE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-				MAP_FIXED_NOREPLACE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
 			    -1, 0);
 	if ((unsigned long)p > -4096UL)
 		return false;

@@ -16,10 +16,12 @@
 
 enum {
 	CHAIN = 64,
-	BUDGET_MIN = 256 << 10,
+	BUDGET_MIN = 1 << 20,
 	BUDGET_MAX = 2 << 20,
 	BUDGET_SHARE = 32, /* of the bytes in use */
-	BIG = 1 << 20,	   /* a single block up to here may always wait */
+	BIG = 1 << 20,	   /* a bin's first block may exceed the budget */
+	EPOCH = 256,	   /* slow visits */
+	LOOKS = 8,	   /* bins looked at in search of room */
 };
 
 uintptr_t zm_cache_key;
@@ -163,24 +165,31 @@ renew_budget(struct zm_cache *c)
 					: used;
 }
 
-/* Makes other bins smaller until `bytes` more fit in; false: they do not. */
-static bool
-make_room(struct zm_cache *c, unsigned bin, size_t bytes)
+static uint16_t
+epoch_of(const struct zm_cache *c)
 {
-	for (unsigned looks = ZM_BINS; looks; looks--) {
+	return (uint16_t)(c->slow / EPOCH);
+}
+
+/* Makes bins smaller that were not in use lately, a few at each call, until
+ * `bytes` more fit in; false: they do not. */
+static bool
+make_room(struct zm_cache *c, size_t bytes)
+{
+	for (unsigned looks = LOOKS; looks; looks--) {
 		if (c->reserved + bytes <= c->budget)
 			return true;
 		unsigned victim = c->hand = (c->hand + 1) % ZM_BINS;
 		struct zm_bin *b = &c->bin[victim];
-		uint32_t less = b->limit - b->limit / 2;
-		if (victim == bin || !less)
+		uint16_t less = (uint16_t)(b->limit - b->limit / 2);
+		if (!less || (uint16_t)(epoch_of(c) - b->epoch) < 2)
 			continue;
-		b->limit -= less;
+		b->limit = (uint16_t)(b->limit - less);
 		c->reserved -= less * zm_bin_bytes(victim);
 		if (b->count > b->limit)
 			drain(c, b, b->limit);
 	}
-	return false;
+	return c->reserved + bytes <= c->budget;
 }
 
 /* The bin was empty or full: lets it hold more, if there is room. */
@@ -190,15 +199,16 @@ widen(struct zm_cache *c, unsigned bin)
 	struct zm_bin *b = &c->bin[bin];
 	size_t each = zm_bin_bytes(bin);
 	uint32_t most = bound(64 << 10, each, bin < ZM_BIN_MEDIUM ? 2 : 1, 256);
-	uint32_t to = b->limit ? b->limit * 2 : bound(2048, each, 1, 32);
+	uint32_t to = b->limit ? b->limit * 2u : bound(2048, each, 1, 32);
+	b->epoch = epoch_of(c);
 	if (to > most)
 		to = most;
 	if (to <= b->limit)
 		return;
 	size_t bytes = (to - b->limit) * each;
-	if (!make_room(c, bin, bytes) && (b->limit || c->reserved > BIG))
+	if (!make_room(c, bytes) && (b->limit || c->reserved > BIG))
 		return;
-	b->limit = to;
+	b->limit = (uint16_t)to;
 	c->reserved += bytes;
 }
 
@@ -364,7 +374,7 @@ static void
 forget(struct zm_cache *c)
 {
 	for (unsigned bin = 0; bin < ZM_BINS; bin++)
-		c->bin[bin] = (struct zm_bin){ NULL, 0, 0 };
+		c->bin[bin] = (struct zm_bin){ .head = NULL };
 	c->reserved = 0;
 	c->zone = NULL;
 }
@@ -439,7 +449,7 @@ zm_cache_check(const struct zm_szone *z)
 			    at.usable != zm_bin_bytes(bin))
 				return "cache: block in the wrong bin";
 		}
-		if (n != b->count || n > b->limit + CHAIN)
+		if (n != b->count || n > b->limit + (uint32_t)CHAIN)
 			return "cache: count of a bin is wrong";
 		reserved += b->limit * zm_bin_bytes(bin);
 	}

@@ -241,7 +241,7 @@ attach(struct zm_rack *k, unsigned mag, struct zm_rregion *r)
 		r->next->prev = r;
 	m->regions = r;
 	m->count++;
-	m->used += r->used;
+	ZM_STORE(&m->used, m->used + r->used);
 	m->blocks += r->blocks;
 	m->quanta += r->quanta;
 	ZM_STORE(&r->mag, mag);
@@ -257,7 +257,7 @@ detach(struct zm_magazine *m, struct zm_rregion *r)
 	if (r->next)
 		r->next->prev = r->prev;
 	m->count--;
-	m->used -= r->used;
+	ZM_STORE(&m->used, m->used - r->used);
 	m->blocks -= r->blocks;
 	m->quanta -= r->quanta;
 	if (m->bump == r)
@@ -332,7 +332,7 @@ zm_last_flush(struct zm_rack *k, struct zm_magazine *m)
 	r->blocks--;
 	m->blocks--;
 	r->used -= p.length;
-	m->used -= p.length;
+	ZM_STORE(&m->used, m->used - p.length);
 	zm_run_free(m, p);
 }
 

@@ -33,7 +33,8 @@ enum {
 struct zm_bin {
 	uintptr_t *head;
 	uint32_t count;
-	uint32_t limit; /* blocks; 0 until the bin is used */
+	uint16_t limit; /* blocks; 0 until the bin is used */
+	uint16_t epoch; /* of its last slow visit */
 };
 
 struct zm_cache {

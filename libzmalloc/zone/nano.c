@@ -250,7 +250,7 @@ zm_nano_take(struct zm_szone *z, unsigned mag, unsigned class, unsigned count,
 		slab_take(m, s, count, out, &got);
 	}
 	m->blocks += got;
-	m->bytes += (size_t)got * class * 16;
+	ZM_STORE(&m->bytes, m->bytes + (size_t)got * class * 16);
 	zm_unlock(&m->lock);
 	return got;
 }
@@ -292,7 +292,7 @@ give_one(struct zm_nano_mag *m, struct zm_slab *s, void *p)
 	if (slot / 64 < s->hint)
 		s->hint = (uint16_t)(slot / 64);
 	m->blocks--;
-	m->bytes -= s->r.quantum;
+	ZM_STORE(&m->bytes, m->bytes - s->r.quantum);
 	if (!s->listed)
 		list_push(m, s);
 	if (!s->used) {

@@ -34,7 +34,7 @@ cut(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
 	}
 	r->used += n * count;
 	r->blocks += count;
-	m->used += (size_t)n * count;
+	ZM_STORE(&m->used, m->used + ((size_t)n * count));
 	m->blocks += count;
 }
 
@@ -175,7 +175,7 @@ give_quanta(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
 	    uint32_t start, uint32_t n, bool depot)
 {
 	r->used -= n;
-	m->used -= n;
+	ZM_STORE(&m->used, m->used - n);
 	struct zm_piece p =
 	    zm_run_free(m, (struct zm_piece){ r, start, n, false });
 	purge_by_rule(k, m, &p, start, n, depot);
@@ -327,7 +327,7 @@ grow(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
 			zm_run_insert(m, &p);
 	}
 	r->used += more;
-	m->used += more;
+	ZM_STORE(&m->used, m->used + more);
 	return true;
 }
 

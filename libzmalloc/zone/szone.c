@@ -38,8 +38,6 @@ void (*zm_zone_fatal)(const char *why, const void *p) = fatal_default;
 
 static struct zm_szone *cached_zone; /* served by the threads' caches */
 
-static const char not_allocated[] = "pointer being freed was not allocated";
-
 /* ---- life of a zone ----------------------------------------------------- */
 
 static unsigned
@@ -283,12 +281,17 @@ length_at(const struct zm_region *r, const void *p)
 	}
 }
 
-static bool
-is_slot_start(const struct zm_region *r, const void *p)
+/* Nothing live starts at p: free space was a block once, most likely. */
+static const char *
+complaint(const struct zm_region *r, const void *p)
 {
 	struct zm_block b;
-	return r->tier == ZM_TIER_NANO && zm_block_at(p, &b) &&
-	       b.start == (uintptr_t)p;
+	if ((uintptr_t)p & 15)
+		return "Non-aligned pointer being freed";
+	bool block = zm_block_at(p, &b);
+	if (r->tier == ZM_TIER_NANO ? block && b.start == (uintptr_t)p : !block)
+		return "Double free of object";
+	return "pointer being freed was not allocated";
 }
 
 static void
@@ -310,11 +313,7 @@ free_slow(struct zm_szone *z, struct zm_region *r, void *p)
 	}
 	size_t bytes = length_at(r, p);
 	if (!bytes) {
-		zm_zone_fatal((uintptr_t)p & 15
-				  ? "Non-aligned pointer being freed"
-			      : is_slot_start(r, p) ? "Double free of object"
-						    : not_allocated,
-			      p);
+		zm_zone_fatal(complaint(r, p), p);
 		return;
 	}
 	if (zm_zone_config.scribble)

@@ -1,4 +1,4 @@
-/* expect: double_free_large(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: double_free_large(PID) malloc: *** error for object ADDRESS: pointer being freed already on death-row */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A large block is freed twice. */
 #include <stdint.h>

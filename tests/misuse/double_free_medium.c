@@ -1,4 +1,4 @@
-/* expect: double_free_medium(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: double_free_medium(PID) malloc: *** error for object ADDRESS: Double free of object */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A block of the medium tier is freed twice. */
 #include <stdint.h>

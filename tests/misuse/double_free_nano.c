@@ -1,4 +1,4 @@
-/* expect: double_free_nano(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: double_free_nano(PID) malloc: *** error for object ADDRESS: Double free of object */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A small block is freed twice in a row. */
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* expect: double_free_tiny(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: double_free_tiny(PID) malloc: *** error for object ADDRESS: Double free of object */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A block of the tiny tier is freed twice, others in between. */
 #include <stdint.h>

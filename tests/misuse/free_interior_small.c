@@ -1,4 +1,4 @@
-/* expect: free_interior_small(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: free_interior_small(PID) malloc: *** error for object ADDRESS: pointer being freed was not allocated */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A pointer into a block of the small tier is freed. */
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* expect: free_misaligned(PID) malloc: *** error for object ADDRESS: TBD */
+/* expect: free_misaligned(PID) malloc: *** error for object ADDRESS: Non-aligned pointer being freed */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A pointer that is no multiple of 16 is freed. */
 #include <stdint.h>

@@ -8,6 +8,6 @@
 int
 main(void)
 {
-	free((void *)(uintptr_t)"text");
+	free((void *)(uintptr_t) "text");
 	return 0;
 }

@@ -65,7 +65,7 @@ done 2>/dev/null
 # The recorder dies: the program goes on, and the report is not called whole.
 rm -f "$T"/r.db*
 mkfifo "$T/stop"
-record "$T/r.db" "$PROGRAMS/grow" "$T/stop" >"$T/out" 2>"$T/err" &
+"$ZRECORD" -q -o "$T/r.db" -- "$PROGRAMS/grow" "$T/stop" >"$T/out" 2>"$T/err" &
 recorder=$!
 has_samples() { [ "$(query "$T/r.db" 'SELECT count(*) > 0
     FROM growth_by_class')" = 1 ]; }

@@ -47,11 +47,14 @@ build "$CC" -fno-builtin -I"$INCLUDE" -o "$T/archive" "$T/app.c" \
     "$BUILD/libzmalloc.a" -lpthread -ldl
 build "$CC" -fno-builtin -no-pie -I"$INCLUDE" -o "$T/nopie" "$T/app.c" \
     "$BUILD/libzmalloc.a" -lpthread -ldl
+build "$CC" -fno-builtin -static -I"$INCLUDE" -o "$T/static" "$T/app.c" \
+    "$BUILD/libzmalloc.a"
 says 'without the library' 'another malloc' "$T/preload"
 says 'preloaded' DefaultMallocZone env LD_PRELOAD="$LIB" "$T/preload"
 says 'linked with -lzmalloc' DefaultMallocZone "$T/shared"
 says 'linked with the archive' DefaultMallocZone "$T/archive"
 says 'linked with the archive, no pie' DefaultMallocZone "$T/nopie"
+says 'linked into a static program' DefaultMallocZone "$T/static"
 
 op=$PROGRAMS/operators
 build "$CXX" -std=c++17 -O1 -fno-builtin -o "$T/cxx" \
@@ -59,12 +62,14 @@ build "$CXX" -std=c++17 -O1 -fno-builtin -o "$T/cxx" \
 build "$CXX" -std=c++17 -O1 -fno-builtin -static-libstdc++ -static-libgcc \
     -o "$T/cxxs" tests/programs/operators.cc "$BUILD/libzmalloc.a" \
     -lpthread -ldl
+build "$CXX" -std=c++17 -O1 -fno-builtin -static-libstdc++ -static-libgcc \
+    -o "$T/cxxr" tests/programs/operators.cc
 says 'C++, its own operators' 'operators: good' "$op"
 says 'C++, preloaded' 'operators: good' env LD_PRELOAD="$LIB" "$op"
 says 'C++, archive' 'operators: good' "$T/cxx"
-says 'C++, archive, runtime linked in' 'operators: good' "$T/cxxs"
+says 'C++, archive, runtime linked in' 'operators: good' "$T/cxxs" static
 says 'C++, runtime linked in, preloaded' 'operators: good' \
-    env LD_PRELOAD="$LIB" "$T/cxxs"
+    env LD_PRELOAD="$LIB" "$T/cxxr"
 
 
 # Options
@@ -85,3 +90,53 @@ for v in MallocScribble=1 MallocGuardEdges=all MallocNanoZone=0 \
     MallocAggressiveMadvise=1 MallocCheckHeapStart=1; do
 	says "C++ under $v" 'operators: good' env "$v" LD_PRELOAD="$LIB" "$op"
 done
+
+# Patterns, seen from the program; 100 and 5000 and 100000 bytes: three tiers.
+cat >"$T/scribble.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+int
+main(void)
+{
+	size_t sizes[] = {100, 5000, 100000};
+	for (int k = 0; k < 3; k++) {
+		unsigned char *volatile p = malloc(sizes[k]);
+		int new = 1, old = 1;
+		for (size_t i = 0; i < sizes[k]; i++)
+			new &= p[i] == 0xaa;
+		unsigned char *volatile q = malloc(sizes[k]);
+		free(p);
+		for (size_t i = 16; i < sizes[k]; i++)
+			old &= p[i] == 0x55;
+		free(q);
+		printf("%d %d ", new, old);
+	}
+	return 0;
+}
+END
+build "$CC" -fno-builtin -O0 -w -o "$T/scribble" "$T/scribble.c"
+says 'MallocScribble' '1 1 1 1 1 1 ' env LD_PRELOAD="$LIB" MallocScribble=1 \
+    "$T/scribble"
+
+# A freed block of a list is overwritten: found by the check, before use.
+cat >"$T/damage.c" <<'END'
+#include <stdlib.h>
+#include <string.h>
+int
+main(void)
+{
+	void *volatile p = malloc(100);
+	free(p);
+	memset(p, 1, 100);
+	p = malloc(5000);
+	return 0;
+}
+END
+build "$CC" -fno-builtin -O0 -w -o "$T/damage" "$T/damage.c"
+LD_PRELOAD=$LIB MallocCheckHeapStart=1 MallocCheckHeapEach=1 \
+    MallocCheckHeapAbort=1 bash -c '"$0" 2>"$1"' "$T/damage" "$T/err" \
+    2>/dev/null
+check 'MallocCheckHeap finds the damage' grep -q \
+    'MallocCheckHeap: zone 0x[0-9a-f]* is damaged at operation' "$T/err"
+check 'MallocCheckHeap aborts' grep -q \
+    'error: MallocCheckHeap: a zone is damaged' "$T/err"

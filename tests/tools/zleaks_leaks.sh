@@ -96,6 +96,8 @@ status '--fail-on=possible, definite ones too' 1 --fail-on=possible "$R"
 make_report "$T/possible.db" 'DELETE FROM leak_stack WHERE kind > 2' \
     'UPDATE process_info SET live_blocks = 0'
 status 'only possible ones' 0 "$T/possible.db"
+same 'only possible ones, summary' 'possible leaks' \
+    "$(summary "$T/out" | cut -d: -f1)"
 status '--fail-on=possible' 1 --fail-on=possible "$T/possible.db"
 make_report "$T/clean.db" 'DELETE FROM leak_stack WHERE kind > 1' \
     'UPDATE process_info SET live_blocks = 0'

@@ -13,6 +13,7 @@
 #include <link.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +375,24 @@ wild_header(void)
 	_exit(0);
 }
 
+/* Random bytes over the header's numbers and all tables: whatever is made of
+ * them, the recorder has to live. */
+static unsigned seed = 1;
+
+static void
+noise(void)
+{
+	unsigned char *bytes = (unsigned char *)h;
+	uint64_t from = seed % 2 ? offsetof(struct zs_header, pool) : 4096;
+	uint64_t to = seed % 2 ? sizeof *h : h->pool_used;
+	for (unsigned i = 0, r = seed; i < (seed % 2 ? 20 : 20000); i++) {
+		r = r * 1103515245 + 12345;
+		bytes[from + (r >> 4) % (to - from)] = (unsigned char)(r >> 16);
+	}
+	usleep(seed % 3 * 10000);
+	_exit(0);
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -392,6 +411,10 @@ static const struct {
 	{ "wild_header", wild_header,
 	  "the record*damaged|nothing recorded: damaged*", 1 },
 };
+#define NOISES	    40
+#define TEXT_OF(x)  TEXT_OF_(x)
+#define TEXT_OF_(x) #x
+
 enum { ACTORS = sizeof actors / sizeof *actors };
 
 /* ---- the recorder and its report --------------------------------------- */
@@ -614,6 +637,8 @@ main(void)
 		pids[i] = start_actor(actors[i].act, -1);
 		waitpid(pids[i], &status, 0);
 	}
+	for (seed = 1; seed <= NOISES; seed++)
+		waitpid(start_actor(noise, -1), &status, 0);
 	usleep(100000);
 	(void)!write(hold[1], "x", 1);
 	waitpid(pids[0], &status, 0);
@@ -625,6 +650,8 @@ main(void)
 		check(0, "report", sqlite3_errmsg(db));
 		return 1;
 	}
+	expect(db, "noise", "1",
+	       "SELECT count(*)>=" TEXT_OF(NOISES) " FROM process");
 	check_actors(db, pids);
 	check_numbers(db);
 	check_rest(db);

@@ -211,7 +211,6 @@ test_fork(void)
 		pthread_join(t[i], NULL);
 }
 
-/* Handlers of others may allocate, before and after the fork. */
 static void
 allocate_in_handler(void)
 {
@@ -222,6 +221,16 @@ allocate_in_handler(void)
 		free(p[i]);
 }
 
+/* Runs before the library's first call when nothing else allocates: then its
+ * handlers come before ours, and run while ours hold the locks. */
+__attribute__((constructor(101))) static void
+register_early(void)
+{
+	pthread_atfork(allocate_in_handler, allocate_in_handler,
+		       allocate_in_handler);
+}
+
+/* Handlers of others may allocate, before and after the fork. */
 static void
 test_fork_handlers(void)
 {

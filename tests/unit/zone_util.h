@@ -80,16 +80,15 @@ static inline size_t
 random_size(uint64_t *state)
 {
 	uint64_t r = rnd(state), x = rnd(state);
-	switch (r % 64) {
-	case 0:
+	if (r % 1024 == 0)
 		return x % (24 << 20);
+	switch (r % 64) {
 	case 1:
-	case 2:
-		return x % (2 << 20);
-	case 3 ... 9:
+		return x % (x % 8 ? 256 << 10 : 2 << 20);
+	case 2 ... 6:
 		return x % (128 << 10);
-	case 10 ... 25:
-		return x % (32 << 10);
+	case 7 ... 25:
+		return x % (x % 4 ? 4 << 10 : 32 << 10);
 	case 26 ... 40:
 		return x % 1009;
 	default:
