@@ -136,6 +136,12 @@ test_bin  := $(unit_src:%.c=$(O)/%) $(prog_src:%.c=$(O)/%) $(progxx_src:%.cc=$(O
 tests: $(test_bin) $(O)/examples/shop
 tools-programs: $(filter-out $(O)/tests/unit/%,$(test_bin)) $(O)/examples/shop
 
+# Tests of the zone layer link it alone: the program itself stays on libc's
+# malloc, so that it may own the one zone with caches and make mmap fail.
+$(O)/tests/unit/zone_%: tests/unit/zone_%.c $(filter $(O)/obj/libzmalloc/os/% $(O)/obj/libzmalloc/zone/%,$(lib_obj))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -I. -Ilibzmalloc -Itests -fno-builtin -o $@ $(filter %.c %.o,$^) -lpthread
+
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -I. -Ilibzmalloc -Ilibzmalloc/include -Icommon -Ischema -I$(O)/gen -Itests \

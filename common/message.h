@@ -26,7 +26,8 @@ const char *message_program_name(void);
 void message_quiet(int quiet);
 
 void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void messagev(const char *format, va_list);
+void messagev(const char *format, va_list)
+    __attribute__((format(printf, 1, 0)));
 void message_note(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 

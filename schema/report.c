@@ -20,6 +20,10 @@
 
 enum { HEADER_BYTES = 100 };
 
+static enum report_problem problem(struct report_error *, enum report_problem,
+				   const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 static enum report_problem
 problem(struct report_error *error, enum report_problem p, const char *format,
 	...)
