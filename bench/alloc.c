@@ -4,8 +4,8 @@
  * operation (a pair is one allocation and one free).
  */
 #include <pthread.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -39,7 +39,7 @@ pairs(size_t size)
 		free(p);
 	}
 	printf("pair-%zu %.2f\n", size,
-	    (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / (double)n);
+	       (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / (double)n);
 }
 
 static void
@@ -55,7 +55,7 @@ batch(size_t size)
 			free(p[k]);
 	}
 	printf("batch64-%zu %.2f\n", size,
-	    (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / (double)n / 64);
+	       (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / (double)n / 64);
 }
 
 static void
@@ -73,7 +73,7 @@ replace(const char *name, size_t window, size_t lo, size_t hi, long n)
 	for (size_t k = 0; k < window; k++)
 		free(p[k]);
 	printf("%s %.2f\n", name,
-	    (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / (double)n);
+	       (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / (double)n);
 	free(p);
 }
 
@@ -90,7 +90,7 @@ grow(size_t size)
 	for (int i = 0; i < N; i++)
 		free(p[i]);
 	printf("grow1M-%zu %.2f\n", size,
-	    (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / N);
+	       (now_ns(CLOCK_PROCESS_CPUTIME_ID) - t) / N);
 	free(p);
 }
 
@@ -127,14 +127,14 @@ remote(size_t size)
 	}
 	pthread_join(t, NULL);
 	printf("producer-consumer-%zu %.2f\n", size,
-	    (now_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / ITEMS);
+	       (now_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / ITEMS);
 }
 
 int
 main(void)
 {
-	static const size_t sizes[] = { 16, 64, 256, 1008, 4096, 32768,
-		131072, 1 << 20, 8 << 20 };
+	static const size_t sizes[] = { 16,    64,     256,	1008,	4096,
+					32768, 131072, 1 << 20, 8 << 20 };
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		pairs(sizes[i]);
 	batch(64);

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "logger/logger.h"
 #include "malloc/message.h"
@@ -343,6 +345,68 @@ listen_socket(void)
 	return fd;
 }
 
+/*
+ * The recorder runs on /dev/null, so what it could not say is said here: that
+ * the report's folder is missing or not writable.  0 or -errno.
+ */
+static int
+check_folder(const char *report)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(report, '/');
+	size_t n = slash ? (size_t)(slash - report) : 0;
+
+	if (n >= sizeof folder)
+		return -ENAMETOOLONG;
+	memcpy(folder, report, n);
+	folder[n] = 0;
+	const char *path = n ? folder : slash ? "/" : ".";
+	long err =
+	    zm_os_syscall(SYS_faccessat, AT_FDCWD, (long)path, 2 | 1, 0, 0, 0);
+	if (err == -ENOENT || err == -ENOTDIR)
+		zm_warn("cannot record: %s: no such directory", path);
+	else if (err < 0)
+		zm_warn("cannot record: %s: not writable", path);
+	return (int)err;
+}
+
+/* Whether a file can be made beside the report. */
+static int
+check_folder(struct launch *l)
+{
+	const char *slash = strrchr(l->report, '/');
+	size_t n = slash ? (size_t)(slash - l->report) : 0;
+
+	put(l->try, 0, TEXT, l->report, n);
+	if (!n)
+		put(l->try, 0, TEXT, slash ? "/" : ".", 1);
+	return zm_os_access(l->try, W_OK | X_OK);
+}
+
+static const char *
+reason(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENOTDIR:
+		return "No such file or directory";
+	case -EACCES:
+	case -EPERM:
+		return "Permission denied";
+	case -EROFS:
+		return "Read-only file system";
+	default:
+		return "the recorder could not be started";
+	}
+}
+
+/* The program runs unrecorded; whoever set MallocTracing should know. */
+static void
+complain(const char *what, int err)
+{
+	zm_warn("cannot record: %s: %s", what, reason(err));
+}
+
 int
 zm_launch_recorder(void)
 {
@@ -360,10 +424,14 @@ zm_launch_recorder(void)
 	l->argv[3] = "-o";
 	l->argv[4] = l->report;
 	l->argv[5] = NULL;
-	err = sock = listen_socket();
-	if (sock >= 0) {
+	err = check_folder(l);
+	if (err < 0) {
+		complain(l->report, err);
+	} else if ((err = sock = listen_socket()) >= 0) {
 		err = spawn(l, sock);
 		zm_os_close(sock);
+		if (err < 0)
+			complain("zrecord", err);
 	}
 	zm_os_unmap(l, sizeof *l);
 	return err;

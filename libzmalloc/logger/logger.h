@@ -23,6 +23,8 @@
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
 
+#include <stdbool.h>
+
 #include "logger/session.h"
 #include "malloc/hook.h"
 #include "os/lock.h"
@@ -159,6 +161,17 @@ void zm_unwind_start(void);
  * into it.  Returns the number of frames, at least 1.
  */
 unsigned zm_unwind_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out);
+/* The state of the calling thread in its innermost frame of the program. */
+struct zm_frame {
+	uintptr_t sp; /* lowest live word of the stack */
+	unsigned count;
+	uintptr_t reg[16]; /* those that calls preserve */
+};
+/* Leaves out the frames of this library, of libc and of the loader, in whose
+ * unused words pointers of the program's past survive.  False when it cannot
+ * be told; then *f is unchanged. */
+bool zm_unwind_program(struct zm_frame *f);
+
 /*
  * Around fork: until no thread is inside the unwinder, whose locks the child
  * would find taken for ever.  Waits for a bounded time: a walk may itself wait

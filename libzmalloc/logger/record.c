@@ -49,25 +49,24 @@ zm_record_fork_child(void)
 /* ---- exit ------------------------------------------------------------- */
 
 /*
- * Runs the scan with the registers that the caller's code may still need.
- * They are saved in this function's frame, which is the lowest that the scan
- * reads; everything below belongs to the scan itself.
+ * Runs the scan with the state of the program's innermost frame.  Where that
+ * cannot be found: with the registers that the caller's code may still need,
+ * saved in this function's frame, the lowest that is read then.
  */
 static __attribute__((noinline)) void
-scan_from_here(struct zm_thread *t)
+scan_from_here(void)
 {
+	struct zm_frame f = { 0 };
+
 	__builtin_unwind_init();
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	f.sp = (uintptr_t)__builtin_frame_address(0);
 #if defined(__x86_64__)
-	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+	__asm__ volatile("mov %%rsp, %0" : "=r"(f.sp));
 #elif defined(__aarch64__)
-	__asm__ volatile("mov %0, sp" : "=r"(sp));
+	__asm__ volatile("mov %0, sp" : "=r"(f.sp));
 #endif
-	if (t)
-		t->in_logger++;
-	zm_scan(sp);
-	if (t)
-		t->in_logger--;
+	zm_unwind_program(&f);
+	zm_scan(f.sp, f.reg, f.count);
 }
 
 void
@@ -82,10 +81,16 @@ zm_record_exiting(int status, int known)
 	h->exit_status = status;
 	h->exit_status_known = known != 0;
 	__atomic_store_n(&h->state, ZS_EXITING, __ATOMIC_RELEASE);
+	if (t)
+		t->in_logger++;
 	zm_threads_names();
 	if (t && t->logger)
 		zm_count_flush(t->logger);
-	scan_from_here(t);
+	zm_modules_refresh(); /* the loader's lock: before threads are stopped
+			       */
+	scan_from_here();
+	if (t)
+		t->in_logger--;
 	zm_hook_enable(0);
 	zm_session_close(ZS_SCANNED);
 }

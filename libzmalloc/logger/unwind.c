@@ -19,9 +19,12 @@
 #include <link.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 #include "logger/logger.h"
 #include "os/os.h"
@@ -178,6 +181,9 @@ redirect_calls(const struct link_map *lm)
 /* ---- the unwinder ----------------------------------------------------- */
 
 static int (*unw_backtrace)(void **, int);
+static int (*unw_init_local)(void *cursor, void *context);
+static int (*unw_step)(void *cursor);
+static int (*unw_get_reg)(void *cursor, int reg, uintptr_t *value);
 
 static unsigned
 no_unwinder(uintptr_t *pcs, unsigned max)
@@ -211,6 +217,9 @@ zm_unwind_start(void)
 	if (lib) {
 		redirect_calls(lib); /* glibc's handle is its link map */
 		*(void **)&unw_backtrace = dlsym(lib, "unw_backtrace");
+		*(void **)&unw_init_local = dlsym(lib, UNW_NAME("init_local"));
+		*(void **)&unw_step = dlsym(lib, UNW_NAME("step"));
+		*(void **)&unw_get_reg = dlsym(lib, UNW_NAME("get_reg"));
 		*(void **)&policy = dlsym(lib, UNW_NAME("set_caching_policy"));
 		space = dlsym(lib, UNW_NAME("local_addr_space"));
 		if (policy && space)
@@ -224,6 +233,74 @@ zm_unwind_start(void)
 		zm_trouble(ZS_TROUBLE_NO_UNWINDER);
 	}
 	dlerror(); /* leaves no message behind for the program */
+}
+
+/* ---- the program's innermost frame ------------------------------------ */
+
+#if defined(__x86_64__)
+enum { UNW_IP = 16, UNW_SP = 7 };
+static const int preserved[] = { 3, 6, 12, 13, 14, 15 };
+#else
+enum { UNW_IP = 30, UNW_SP = 31 }; /* libunwind keeps the ip with the lr */
+static const int preserved[] = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29 };
+#endif
+
+/* Whether pc lies in this library, in libc or in the loader; libc must not be
+ * a part of the program. */
+static bool
+not_program(uintptr_t pc)
+{
+	unsigned m = zm_module_of(pc - 1);
+	unsigned libc = zm_module_of((uintptr_t)&exit);
+
+	return m && libc && libc != zm_module_of(getauxval(AT_ENTRY)) &&
+	       (m == libc || m == zm_module_of((uintptr_t)&not_program) ||
+		m == zm_module_of(getauxval(AT_BASE)));
+}
+
+static bool
+read_frame(void *cursor, struct zm_frame *f)
+{
+	unsigned n = sizeof preserved / sizeof preserved[0];
+
+	if (unw_get_reg(cursor, UNW_SP, &f->sp) < 0)
+		return false;
+	for (f->count = 0; f->count < n; f->count++) {
+		if (unw_get_reg(cursor, preserved[f->count],
+				&f->reg[f->count]) < 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * getcontext is libc's: two dozen stores and a system call.  What libunwind
+ * calls a context is the same struct on the machines we run on.
+ */
+bool
+zm_unwind_program(struct zm_frame *f)
+{
+	enum { CURSOR = 8192, FRAMES = 64 };
+	static uintptr_t cursor[CURSOR / sizeof(uintptr_t)];
+	static ucontext_t context; /* one thread exits at a time */
+	struct zm_frame got;
+	uintptr_t pc;
+
+	if (!unw_init_local || !unw_step || !unw_get_reg ||
+	    getcontext(&context) || unw_init_local(cursor, &context) < 0)
+		return false;
+	for (int i = 0; i < FRAMES; i++) {
+		if (unw_step(cursor) <= 0 ||
+		    unw_get_reg(cursor, UNW_IP, &pc) < 0)
+			return false;
+		if (not_program(pc))
+			continue;
+		if (!read_frame(cursor, &got) || i == 0)
+			return false;
+		*f = got;
+		return true;
+	}
+	return false;
 }
 
 /* ---- what is recorded ------------------------------------------------- */

@@ -305,6 +305,7 @@ int
 zm_scan_roots(struct zm_scan *s)
 {
 	s->own = own_data();
+	zm_mark_words(s, s->reg, s->regs);
 	for (uint32_t i = 0; i < s->stop.count; i++)
 		zm_mark_words(s, s->stop.thread[i].reg,
 			      s->stop.thread[i].count);

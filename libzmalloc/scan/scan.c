@@ -150,14 +150,13 @@ run(struct zm_scan *s)
 }
 
 void
-zm_scan(uintptr_t sp)
+zm_scan(uintptr_t sp, const uintptr_t *reg, unsigned count)
 {
 	struct zs_header *h = zm_session.h;
-	struct zm_scan s = { .sp = sp };
+	struct zm_scan s = { .sp = sp, .reg = reg, .regs = count };
 
 	s.follow_untagged = zm_session.cause != ZS_CAUSE_START;
 	h->scan_begin_ns = zm_session_ns();
-	zm_modules_refresh(); /* takes the loader's lock: before the stop */
 	int err = zm_stop_threads(&s.stop);
 	if (err < 0) {
 		zm_trouble(ZS_TROUBLE_THREADS_MISSED);

@@ -119,6 +119,8 @@ struct zm_scan {
 	struct zm_hole own; /* the library's data */
 	struct zm_stop stop;
 	uintptr_t sp; /* lowest live word of the scanning thread's stack */
+	const uintptr_t *reg; /* its registers */
+	unsigned regs;
 	int pagemap;  /* descriptor, or negative */
 	char *buffer; /* copy of a piece of a root */
 	uint64_t root_bytes;
@@ -128,9 +130,9 @@ struct zm_scan {
 	size_t memory_bytes;
 };
 
-/* The scan at exit; sp: the lowest live word of this thread's stack.  Writes
- * the verdicts and the header's scan fields. */
-void zm_scan(uintptr_t sp);
+/* The scan at exit; sp: the lowest live word of this thread's stack, reg: its
+ * registers.  Writes the verdicts and the header's scan fields. */
+void zm_scan(uintptr_t sp, const uintptr_t *reg, unsigned count);
 
 /* roots.c: reads every root and marks what it points to.  0 or -errno. */
 int zm_scan_roots(struct zm_scan *);

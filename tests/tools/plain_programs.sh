@@ -145,7 +145,7 @@ if have nginx curl; then
 	cp "$T/data.csv" "$T/www/index.html"
 	chmod 755 "$T" "$T/www"
 	cat >"$T/nginx.conf" <<-END
-	daemon off; worker_processes 2; pid $T/nginx.pid; error_log $T/nginx.err;
+	daemon off; user $(id -un); worker_processes 2; pid $T/nginx.pid; error_log $T/nginx.err;
 	events { worker_connections 64; }
 	http { access_log off; gzip on; gzip_types text/html;
 	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;

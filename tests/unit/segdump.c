@@ -4,7 +4,7 @@
  * segdump [-v] [-l] COMMAND..  listens on an abstract socket, runs the command
  * with MallocTracing=1 and MallocTracingSession set, keeps every segment that
  * arrives, and prints their figures when the command has ended.  Not a test
- * by itself: without arguments it does nothing, successfully.
+ * by itself: without arguments it says so.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -257,7 +257,7 @@ main(int argc, char **argv)
 		leaks += argv[at][1] == 'l';
 	}
 	if (at >= argc)
-		return 0;
+		return puts("skip segdump - a tool, not a test"), 0;
 	snprintf(a.sun_path + 1, sizeof a.sun_path - 1, "segdump.%d",
 		 (int)getpid());
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
