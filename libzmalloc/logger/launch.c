@@ -345,31 +345,6 @@ listen_socket(void)
 	return fd;
 }
 
-/*
- * The recorder runs on /dev/null, so what it could not say is said here: that
- * the report's folder is missing or not writable.  0 or -errno.
- */
-static int
-check_folder(const char *report)
-{
-	char folder[PATH_MAX];
-	const char *slash = strrchr(report, '/');
-	size_t n = slash ? (size_t)(slash - report) : 0;
-
-	if (n >= sizeof folder)
-		return -ENAMETOOLONG;
-	memcpy(folder, report, n);
-	folder[n] = 0;
-	const char *path = n ? folder : slash ? "/" : ".";
-	long err =
-	    zm_os_syscall(SYS_faccessat, AT_FDCWD, (long)path, 2 | 1, 0, 0, 0);
-	if (err == -ENOENT || err == -ENOTDIR)
-		zm_warn("cannot record: %s: no such directory", path);
-	else if (err < 0)
-		zm_warn("cannot record: %s: not writable", path);
-	return (int)err;
-}
-
 /* Whether a file can be made beside the report. */
 static int
 check_folder(struct launch *l)
