@@ -61,10 +61,10 @@ get_memory(struct zm_scan *s)
 	long at =
 	    zm_os_mmap(NULL, n, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *p = (char *)at;
 
 	if (at < 0)
 		return -ENOMEM;
+	char *p = (char *)at;
 	s->memory = p;
 	s->memory_bytes = n;
 	s->order = (void *)(p + order);
