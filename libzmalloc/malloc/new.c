@@ -43,7 +43,6 @@ runtime_symbol(const char *name)
 static handler_fn
 new_handler(void)
 {
-	/* cppcheck-suppress legacyUninitvar; a weak symbol */
 	handler_fn (*get)(void) = _ZSt15get_new_handlerv;
 	if (!get)
 		get = (handler_fn(*)(void))runtime_symbol(

@@ -64,7 +64,7 @@ get_memory(struct zm_scan *s)
 
 	if (at < 0)
 		return -ENOMEM;
-	char *p = (char *)at;
+	char *p = (char *)(uintptr_t)at;
 	s->memory = p;
 	s->memory_bytes = n;
 	s->order = (void *)(p + order);
