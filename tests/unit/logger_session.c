@@ -232,7 +232,7 @@ record(const char *name, const char *depth)
 	CHECK(listen(sock, 16) == 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		for (int fd = 3; fd < 64; fd++)
+		for (int fd = 3; fd < 1024; fd++)
 			close(fd);
 		setenv("MallocTracing", "1", 1);
 		setenv("MallocTracingSession", a.sun_path + 1, 1);
