@@ -116,6 +116,8 @@ region_open(struct zm_region *r)
 
 	if (r->zone == ZS_ZONE_LOGGER)
 		return;
+	if (!zm_table_open(&zm_session.h->regions, r->id))
+		return;
 	off = array_take(sizeof(struct zs_tag) * r->tag_count);
 	if (!off)
 		return;
@@ -191,6 +193,10 @@ zm_ledger_rebuild(void)
 			continue;
 		if (!r->tags) {
 			region_open(r);
+			continue;
+		}
+		if (!zm_table_open(&zm_session.h->regions, id)) {
+			r->tags = NULL;
 			continue;
 		}
 		entry_fill(&zm_session.regions[id], r,

@@ -84,6 +84,12 @@ uint64_t zm_pool_alloc(size_t bytes);
 /* Copies a string into the pool; 0 when full. */
 uint64_t zm_pool_string(const char *s, size_t len);
 
+/* areas.c: makes an entry, or the pool up to an offset, accessible before it
+ * is written.  False when that cannot be; trouble is noted. */
+bool zm_table_open(const struct zs_table *t, uint32_t index);
+bool zm_pool_open(uint64_t end);
+bool zm_areas_start(uint64_t pool, uint64_t pool_used);
+
 void zm_trouble(uint32_t bits);
 /* An event that could not be recorded. */
 void zm_lost(void);

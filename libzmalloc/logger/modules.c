@@ -248,7 +248,8 @@ module_new(const struct found *f)
 	uint32_t i = k ? zm_session.h->modules.count : 0;
 	struct zs_module *m = &zm_session.modules[i];
 
-	if (!k || i >= zm_session.h->modules.capacity) {
+	if (!k || i >= zm_session.h->modules.capacity ||
+	    !zm_table_open(&zm_session.h->modules, i)) {
 		zm_logger_free(k);
 		return;
 	}

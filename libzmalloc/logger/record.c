@@ -106,7 +106,7 @@ zmalloc_record_mark(const char *label)
 	uint64_t now = zm_session_ns();
 	uint64_t text = zm_pool_string(label, strnlen(label, LABEL_MAX));
 	zm_lock(&marks_lock);
-	if (text && m->count < m->capacity) {
+	if (text && m->count < m->capacity && zm_table_open(m, m->count)) {
 		zm_session.marks[m->count] = (struct zs_mark){ now, text };
 		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
 	}

@@ -24,7 +24,8 @@
 #endif
 
 enum {
-	PAGE = 4096, /* granule of the layout; larger pages do no harm */
+	PAGE = 4096,
+	ALIGN = 64 << 10, /* of areas: the largest page there is */
 	COMMAND_MAX = 1 << 20
 };
 #define SEGMENT_MAX (UINT64_C(256) << 30)
@@ -88,7 +89,7 @@ zm_table_take(struct zs_table *t)
 	uint32_t i = __atomic_load_n(&t->count, __ATOMIC_RELAXED);
 
 	do {
-		if (i >= t->capacity)
+		if (i >= t->capacity || !zm_table_open(t, i))
 			return 0;
 	} while (!__atomic_compare_exchange_n(
 	    &t->count, &i, i + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
@@ -118,7 +119,7 @@ zm_pool_alloc(size_t bytes)
 	       !__atomic_compare_exchange_n(&s->h->pool_used, &seen, end, true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
-	return off;
+	return zm_pool_open(end) ? off : 0;
 }
 
 uint64_t
@@ -141,7 +142,7 @@ place(struct zs_table *t, uint64_t off, uint32_t stride, uint64_t capacity)
 	t->capacity = (uint32_t)capacity;
 	t->count = 1;
 	off += capacity * stride;
-	return (off + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	return (off + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
 }
 
 /* entries, or fewer when the segment is small: at most 1/part of it. */
@@ -156,7 +157,7 @@ fit(uint64_t entries, uint64_t stride, uint64_t part)
 static uint64_t
 lay_tables(struct zs_header *h)
 {
-	uint64_t at = (sizeof *h + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	uint64_t at = ALIGN;
 
 	at = place(&h->regions, at, sizeof(struct zs_region),
 		   fit(1 << 20, sizeof(struct zs_region), 16));
@@ -227,7 +228,7 @@ describe_process(struct zs_header *h)
 		h->exe = zm_pool_string(path, (size_t)n);
 }
 
-static void
+static bool
 fill_header(struct zm_session *s, uint64_t pool_at)
 {
 	struct zs_header *h = s->h;
@@ -247,6 +248,7 @@ fill_header(struct zm_session *s, uint64_t pool_at)
 	s->zero_ns = clock_ns(CLOCK_MONOTONIC);
 	h->start_monotonic_ns = s->zero_ns;
 	find_tables(s);
+	return zm_areas_start(first, s->pool_used);
 }
 
 /* ---- creating it ------------------------------------------------------ */
@@ -279,7 +281,7 @@ make_file(uint64_t bytes)
 static long
 map_file(int fd, uint64_t bytes, void *at)
 {
-	long p = zm_os_mmap(at, bytes, PROT_READ | PROT_WRITE,
+	long p = zm_os_mmap(at, bytes, PROT_NONE,
 			    MAP_SHARED | MAP_NORESERVE | (at ? MAP_FIXED : 0),
 			    fd, 0);
 
@@ -342,7 +344,11 @@ static int
 open_session(struct zm_session *s, int fd, uint64_t pool_at)
 {
 	s->h = (struct zs_header *)s->base;
-	fill_header(s, pool_at);
+	if (zm_os_protect(s->base, ALIGN, PROT_READ | PROT_WRITE) < 0 ||
+	    !fill_header(s, pool_at)) {
+		zm_os_close(fd);
+		return -ENOMEM;
+	}
 	s->generation++;
 	describe_process(s->h);
 	s->h->zones.count = ZS_ZONES_MAX;

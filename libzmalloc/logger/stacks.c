@@ -126,7 +126,7 @@ node_new(uint32_t parent, uint64_t pc, unsigned module)
 	uint32_t n = h->count;
 	struct zs_node *node = &zm_session.nodes[n];
 
-	if (n >= h->capacity) {
+	if (n >= h->capacity || !zm_table_open(h, n)) {
 		zm_trouble(ZS_TROUBLE_NO_MEMORY);
 		return 0;
 	}
@@ -175,7 +175,7 @@ stack_new(uint32_t n)
 	s = node->stack;
 	if (!s) {
 		struct zs_table *h = &zm_session.h->stacks;
-		if (h->count < h->capacity) {
+		if (h->count < h->capacity && zm_table_open(h, h->count)) {
 			s = h->count;
 			zm_session.stacks[s].node = n;
 			__atomic_store_n(&h->count, s + 1, __ATOMIC_RELEASE);

@@ -89,7 +89,8 @@ group(struct zm_scan *s, struct zm_node *n)
 	s->group_blocks = s->group_bytes = 0;
 	zm_mark_push(s, n);
 	zm_mark_drain(s);
-	if (!s->group_blocks || t->count >= t->capacity)
+	if (!s->group_blocks || t->count >= t->capacity ||
+	    !zm_table_open(t, t->count))
 		return;
 	struct zs_group *g = &zm_session.groups[t->count];
 	g->leader = n->start;

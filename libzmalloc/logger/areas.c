@@ -1,0 +1,76 @@
+/*
+ * areas.c - opens the segment as far as it is used.
+ *
+ * The segment is mapped without access and made accessible area by area (each
+ * table, and the pool) as it fills.  Otherwise mlockall() of the program would
+ * populate all of the sparse mapping, and a wild write into what is unused
+ * would go unnoticed.  No lock: opening twice does no harm, and a signal
+ * handler may come in between.  Called by whoever appends to an area.
+ */
+#include <sys/mman.h>
+
+#include "logger/logger.h"
+#include "os/os.h"
+
+enum { AREAS = 9, POOL = 8, CHUNK = 64 << 10 };
+
+static struct {
+	uint64_t begin, end;
+	uint64_t open; /* offset of the first byte without access; atomic */
+} area[AREAS];
+
+static bool
+open_to(unsigned a, uint64_t end)
+{
+	uint64_t open = __atomic_load_n(&area[a].open, __ATOMIC_ACQUIRE);
+
+	if (end <= open)
+		return true;
+	if (end > area[a].end)
+		return false;
+	uint64_t to = (end + CHUNK - 1) & ~(uint64_t)(CHUNK - 1);
+	uint64_t twice = open + (open - area[a].begin);
+	to = to > twice ? to : twice;
+	to = to < area[a].end ? to : area[a].end;
+	if (zm_os_protect(zm_session.base + open, to - open,
+			  PROT_READ | PROT_WRITE) < 0)
+		return false;
+	while (open < to &&
+	       !__atomic_compare_exchange_n(&area[a].open, &open, to, true,
+					    __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+		;
+	return true;
+}
+
+bool
+zm_table_open(const struct zs_table *t, uint32_t index)
+{
+	unsigned a = (unsigned)(t - &zm_session.h->regions);
+
+	return open_to(a, t->offset + (uint64_t)t->stride * (index + 1ull)) ||
+	       (zm_trouble(ZS_TROUBLE_NO_MEMORY), false);
+}
+
+bool
+zm_pool_open(uint64_t end)
+{
+	return open_to(POOL, end) || (zm_trouble(ZS_TROUBLE_NO_MEMORY), false);
+}
+
+bool
+zm_areas_start(uint64_t pool, uint64_t pool_used)
+{
+	const struct zs_table *t = &zm_session.h->regions;
+
+	for (unsigned a = 0; a < POOL; a++) {
+		area[a].begin = area[a].open = t[a].offset;
+		area[a].end = a + 1 < POOL ? t[a + 1].offset : pool;
+	}
+	area[POOL].begin = area[POOL].open = pool;
+	area[POOL].end = zm_session.bytes;
+	for (unsigned a = 0; a < POOL; a++) {
+		if (!open_to(a, area[a].begin + 1))
+			return false;
+	}
+	return open_to(POOL, pool_used + 1);
+}
