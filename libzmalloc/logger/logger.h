@@ -13,12 +13,14 @@
  *     dl_iterate_phdr  the only portable list of modules (modules.c)
  *     dlopen, dlsym, dlerror  once, from the library's constructor (unwind.c)
  *     unw_backtrace    libunwind's (unwind.c)
- *     mem*, str*       pure functions
+ *     getcontext       once, at exit (unwind.c)
+ *     pthread_getattr_np  when a thread ends (scan/ended.c)
+ *     mem*, str*, getauxval  pure functions
  *
- * Files: session.c (segment, start), handover.c (to the recorder), launch.c
- * (starts a recorder), ledger.c (regions and tags), stacks.c (trie),
- * modules.c, unwind.c, threads.c, counters.c, hook.c, record.c (fork, exit,
- * public functions).
+ * Files: session.c (segment, start), areas.c (access to it), handover.c (to the
+ * recorder), launch.c (starts a recorder), ledger.c (regions and tags),
+ * stacks.c (trie), modules.c, unwind.c, pause.c (fork), threads.c, counters.c,
+ * hook.c, record.c (fork, exit, public functions).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H

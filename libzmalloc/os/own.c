@@ -3,7 +3,7 @@
  *
  * The leak scan must not take our metadata for the program's memory, and the
  * kernel may merge neighbouring anonymous mappings, so names do not tell.
- * memory.c enters what zm_os_map made; scan/ asks while other threads are
+ * memory.c enters what it mapped; scan/ asks while other threads are
  * stopped, so asking takes no lock.  When the table is full a mapping is
  * forgotten: the scan may then find fewer leaks, never more.
  */

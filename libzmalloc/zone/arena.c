@@ -204,6 +204,7 @@ reserve(unsigned log)
 		return false;
 	}
 	zm_os_name((void *)t, table, "zmalloc slice table");
+	zm_os_own_add((void *)t, table);
 	zm_arena.base = (uintptr_t)p;
 	zm_arena.slices = (struct zm_slice *)t;
 	zm_arena.bytes = bytes;
