@@ -151,6 +151,13 @@ END(segv, *(volatile int *)8 = 1)
 END(term, raise(SIGTERM))
 END(kill, kill(getpid(), SIGKILL))
 
+/* Nothing is alive, and yet nobody saw it end. */
+static NOINLINE void
+end_kill_empty(void)
+{
+	kill(getpid(), SIGKILL);
+}
+
 static const struct scenario scenarios[] = {
 	{ "fork", forks,
 	  "definite alloc_parent 1 32\ndefinite alloc_child 6 288\n",
@@ -181,6 +188,8 @@ static const struct scenario scenarios[] = {
 	  "plain alone novalgrind status=139" },
 	{ "end_term", end_term, "any alloc_last 1 77\n",
 	  "plain alone novalgrind status=143" },
+	{ "end_kill_empty", end_kill_empty, "",
+	  "plain alone novalgrind status=137" },
 	{ "end_kill", end_kill, "unscanned alloc_last 1 77\n",
 	  "plain alone novalgrind status=137" },
 };

@@ -249,6 +249,17 @@ past_end(void)
 	past = alloc_past_end() + 64;
 }
 
+/* Held by the dead part of the stack only, deeper than what is cleared. */
+DEFINE_ALLOC(dead_stack)
+static NOINLINE void
+dead_stack(void)
+{
+	void *volatile frame[40000];
+
+	frame[0] = alloc_dead_stack(NULL);
+	used((void *)frame);
+}
+
 /* Deep: the marking must not recurse. */
 DEFINE_ALLOC(long_list)
 static NOINLINE void
@@ -307,6 +318,8 @@ static const struct scenario scenarios[] = {
 	  "plain alone novalgrind" },
 	{ "disguised", disguised, "definite alloc_disguised 1 24\n", "plain" },
 	{ "past_end", past_end, "definite alloc_past_end 1 64\n", "plain" },
+	{ "dead_stack", dead_stack, "definite alloc_dead_stack 1 24\n",
+	  "plain" },
 	{ "long_list", long_list,
 	  "definite alloc_long_list 1 24\n"
 	  "indirect alloc_long_list 199999 4799976\n",

@@ -82,7 +82,7 @@ honest()
 	    LEFT JOIN block b USING (process_id)
 	    WHERE b.freed_at IS NULL GROUP BY process_id
 	    HAVING p.recording = 'complete' AND (p.ended IS NULL OR
-		p.lost_events > 0 OR sum(b.leak_kind = 'unscanned') > 0 OR
+		p.lost_events > 0 OR p.signal = 9 OR sum(b.leak_kind = 'unscanned') > 0 OR
 		p.allocations - p.frees <> count(b.address))")
 	case $3 in *any* | *status=1[34]* | *alone*) ;; *)
 		bad=$bad$(query "$2" "SELECT pid, recording FROM process
