@@ -17,9 +17,10 @@ enum {
 	ARENA_LOG_MAX = 40, /* 1 TiB */
 	ARENA_LOG_MIN = 36, /* less is not worth it */
 	BINS = ARENA_LOG_MAX - ZM_SLICE_SHIFT + 1,
-	LOOKS = 16,	     /* spans looked at in a bin */
-	ROOT_SHIFT = 32,     /* a radix leaf covers 4 GiB */
-	ROOT_COUNT = 1 << 16 /* 48 bits of address */
+	LOOKS = 16,	      /* spans looked at in a bin */
+	ROOT_SHIFT = 32,      /* a radix leaf covers 4 GiB */
+	ROOT_COUNT = 1 << 16, /* 48 bits of address */
+	NODE = 1 /* in a fast word: a span's node, not a region's data */
 };
 
 struct span {
@@ -52,14 +53,16 @@ bin_of(size_t count)
 	return 63 - (unsigned)__builtin_clzll(count);
 }
 
+/* s NULL: no longer. */
 static void
-mark(const struct span *s, const struct span *value)
+mark(const struct span *at, const struct span *s)
 {
-	size_t last = s->start + s->count - 1;
-	ZM_STORE(&zm_arena.slices[s->start].fast, (uintptr_t)value);
+	size_t last = at->start + at->count - 1;
+	uint64_t word = s ? (uintptr_t)s | NODE : 0;
+	ZM_STORE(&zm_arena.slices[at->start].fast, word);
 	/* the arena's end has no right neighbour that could ask */
 	if (last + 1 < zm_arena.bytes >> ZM_SLICE_SHIFT)
-		ZM_STORE(&zm_arena.slices[last].fast, (uintptr_t)value);
+		ZM_STORE(&zm_arena.slices[last].fast, word);
 }
 
 static void
@@ -90,14 +93,18 @@ span_remove(struct span *s)
 	mark(s, NULL);
 }
 
-/* The free span whose first or last slice this is. */
+/*
+ * The free span whose first or last slice this is.  A slice that is handed out
+ * may be entered in the table meanwhile, without our lock, so one word has to
+ * say all.
+ */
 static struct span *
 span_at(size_t slice)
 {
-	if (slice >= zm_arena.bytes >> ZM_SLICE_SHIFT ||
-	    zm_arena.slices[slice].region)
+	if (slice >= zm_arena.bytes >> ZM_SLICE_SHIFT)
 		return NULL;
-	return (struct span *)(uintptr_t)zm_arena.slices[slice].fast;
+	uint64_t word = ZM_LOAD(&zm_arena.slices[slice].fast);
+	return word & NODE ? (struct span *)(uintptr_t)(word - NODE) : NULL;
 }
 
 /* Puts slices back, joined with what is free beside them.  False when there

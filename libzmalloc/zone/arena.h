@@ -22,8 +22,9 @@ enum { ZM_SLICE_SHIFT = 16, ZM_SLICE = 1 << ZM_SLICE_SHIFT };
 
 /*
  * region is what zm_region_of answers.  fast belongs to the fast path of free:
- * bits 48-63 enum ZM_KIND, bits 0-47 an address that depends on the kind.  In
- * the first and last slice of a free span it is the span's node.
+ * bits 48-63 enum ZM_KIND, bits 0-47 an even address that depends on the kind.
+ * In the first and last slice of a free span it is the address of the span's
+ * node plus one instead, so that this word alone tells what the slice is.
  */
 struct zm_slice {
 	struct zm_region *region;

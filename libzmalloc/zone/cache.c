@@ -365,7 +365,8 @@ zm_cache_each(const struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 	      void *ctx)
 {
 	for (struct zm_cache *c = caches; c; c = c->next)
-		for (unsigned bin = 0; c->zone == z && bin < ZM_BINS; bin++)
+		for (unsigned bin = 0; ZM_LOAD(&c->zone) == z && bin < ZM_BINS;
+		     bin++)
 			each_in_bin(z, &c->bin[bin], zm_bin_bytes(bin), fn,
 				    ctx);
 }
@@ -376,7 +377,7 @@ forget(struct zm_cache *c)
 	for (unsigned bin = 0; bin < ZM_BINS; bin++)
 		c->bin[bin] = (struct zm_bin){ .head = NULL };
 	c->reserved = 0;
-	c->zone = NULL;
+	ZM_STORE(&c->zone, NULL);
 }
 
 void
@@ -384,7 +385,7 @@ zm_cache_forget(const struct zm_szone *z)
 {
 	zm_lock(&lock);
 	for (struct zm_cache *c = caches; c; c = c->next)
-		if (c->zone == z)
+		if (ZM_LOAD(&c->zone) == z)
 			forget(c);
 	zm_unlock(&lock);
 }

@@ -121,6 +121,9 @@ struct_get(struct zm_rack *k)
 	r->rack = k;
 	r->marks = (struct zm_mark *)((char *)r + head);
 	r->runs = (struct zm_run *)(r->marks + granules);
+	r->qshift = k->qshift;
+	r->gshift = k->gshift;
+	r->max_quanta = k->max_quanta;
 	r->next = r->prev = NULL;
 	r->quanta = (uint32_t)(k->region_bytes >> k->qshift);
 	r->tail = r->used = r->blocks = 0;
@@ -318,22 +321,19 @@ reset(struct zm_rregion *r, size_t *returned)
 	r->tail = 0;
 }
 
-void
+bool
 zm_last_flush(struct zm_rack *k, struct zm_magazine *m)
 {
 	struct zm_rregion *r = m->last_region;
 	if (!m->last)
-		return;
+		return false;
 	uintptr_t off = (uintptr_t)m->last - r->r.base;
-	struct zm_piece p = { r, (uint32_t)(off >> k->qshift), m->last_quanta,
-			      false };
-	ZM_STORE(&m->last, NULL);
-	zm_mark_set(r, p.start, 0);
+	m->last = NULL;
 	r->blocks--;
 	m->blocks--;
-	r->used -= p.length;
-	ZM_STORE(&m->used, m->used - p.length);
-	zm_run_free(m, p);
+	zm_quanta_free(k, m, r, (uint32_t)(off >> k->qshift), m->last_quanta,
+		       false);
+	return true;
 }
 
 /* m and the depot are locked.  A last-free block is looked for in its own

@@ -125,14 +125,14 @@ static void
 walk_rregion(struct walk *w, const struct zm_rregion *r)
 {
 	const struct zm_rack *k = r->rack;
-	uint32_t end = r->tail ? zm_granule(k, r->tail - 1) + 1 : 0;
+	uint32_t end = r->tail ? zm_granule(r, r->tail - 1) + 1 : 0;
 	for (uint32_t g = 0; g < end; g++) {
 		uint32_t mark = ZM_LOAD(&r->marks[g].mark);
 		if (!mark)
 			continue;
 		uint32_t start = (g << k->gshift) + (mark & 15);
 		uintptr_t p = r->r.base + ((uintptr_t)start << k->qshift);
-		if (!waits(&w->waiting, p) && !zm_rack_is_last(r, (void *)p))
+		if (!waits(&w->waiting, p))
 			w->fn(p, (size_t)(mark >> ZM_LENGTH_SHIFT) << k->qshift,
 			      w->ctx);
 	}
@@ -276,10 +276,15 @@ static const char *
 check_region(struct zm_rregion *r, unsigned mag, struct totals *t)
 {
 	const struct zm_rack *k = r->rack;
+	const struct zm_magazine *m = &k->mags[mag];
 	uint32_t used = 0, blocks = 0;
 	bool run_before = false;
 	for (uint32_t at = 0, n; at < r->tail; at += n) {
 		n = zm_mark_length(r, at);
+		if (!n && r == m->last_region &&
+		    (uintptr_t)m->last ==
+			r->r.base + ((uintptr_t)at << k->qshift))
+			n = m->last_quanta;
 		if (n) {
 			used += n;
 			blocks++;

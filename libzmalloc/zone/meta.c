@@ -82,8 +82,9 @@ zm_pool_get(struct zm_pool *pool)
 	char *p = pool->free;
 	if (p)
 		pool->free = *(void **)(p + pool->link_offset);
+	size_t bytes = pool->bytes;
 	zm_unlock(&pool->lock);
-	return p ? p : zm_meta_alloc(pool->bytes);
+	return p ? p : zm_meta_alloc(bytes);
 }
 
 void

@@ -34,7 +34,7 @@ cut(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
 	}
 	r->used += n * count;
 	r->blocks += count;
-	ZM_STORE(&m->used, m->used + ((size_t)n * count));
+	ZM_STORE(&m->used, m->used + (size_t)n * count);
 	m->blocks += count;
 }
 
@@ -110,9 +110,11 @@ static void *
 take_last(struct zm_magazine *m, uint32_t n)
 {
 	void *p = m->last;
+	struct zm_rregion *r = m->last_region;
 	if (!p || m->last_quanta != n)
 		return NULL;
-	ZM_STORE(&m->last, NULL);
+	m->last = NULL;
+	zm_mark_set(r, (uint32_t)(((uintptr_t)p - r->r.base) >> r->qshift), n);
 	return p;
 }
 
@@ -137,57 +139,13 @@ zm_rack_alloc(struct zm_rack *k, unsigned mag, unsigned n, bool *zero)
 
 /* ---- giving ------------------------------------------------------------- */
 
-/* A freed run above this size gives its pages back; medium only.  The more is
- * in use, the more may stay, so that hot blocks keep their pages. */
-static uint32_t
-window(const struct zm_magazine *m, const struct zm_rack *k)
-{
-	size_t bytes = (m->used << k->qshift) / 16, limit = 3 << 19;
-	if (bytes > 1)
-		bytes = (size_t)1 << (64 - __builtin_clzll(bytes - 1));
-	if (bytes < limit)
-		bytes = limit;
-	return (uint32_t)(bytes >> k->qshift);
-}
-
-static void
-purge_by_rule(struct zm_rack *k, struct zm_magazine *m,
-	      const struct zm_piece *joined, uint32_t start, uint32_t n,
-	      bool depot)
-{
-	struct zm_piece p = *joined;
-	bool gone;
-	if (p.clean)
-		return;
-	if (depot || zm_zone_config.aggressive_madvise)
-		gone = zm_piece_purge(&p, start, n, NULL);
-	else if (k->tier == ZM_TIER_MEDIUM && p.length > window(m, k))
-		gone = zm_piece_purge(&p, p.start, p.length, NULL);
-	else
-		return;
-	if (gone)
-		p.region->runs[zm_granule(k, p.start)].word |= ZM_RUN_CLEAN;
-}
-
-/* Frees a block of n quanta at start; m is locked and owns r. */
-static void
-give_quanta(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
-	    uint32_t start, uint32_t n, bool depot)
-{
-	r->used -= n;
-	ZM_STORE(&m->used, m->used - n);
-	struct zm_piece p =
-	    zm_run_free(m, (struct zm_piece){ r, start, n, false });
-	purge_by_rule(k, m, &p, start, n, depot);
-}
-
 /* True when a block was freed. */
 static bool
 give_one(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
 	 void *p, bool depot)
 {
 	unsigned n = zm_rack_length(r, (uintptr_t)p);
-	if (!n || m->last == p) {
+	if (!n) {
 		zm_zone_fatal("Double free of object", p);
 		return false;
 	}
@@ -195,7 +153,7 @@ give_one(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
 	zm_mark_set(r, start, 0);
 	r->blocks--;
 	m->blocks--;
-	give_quanta(k, m, r, start, n, depot);
+	zm_quanta_free(k, m, r, start, n, depot);
 	return true;
 }
 
@@ -275,34 +233,27 @@ zm_rack_free(struct zm_rack *k, struct zm_rregion *r, void *p)
 	unsigned mag = lock_owner(k, r);
 	struct zm_magazine *m = &k->mags[mag];
 	unsigned n = zm_rack_length(r, (uintptr_t)p);
-	if (!n || m->last == p) {
+	if (!n) {
 		zm_unlock(&m->lock);
-		zm_zone_fatal(n ? "Double free of object"
-				: "pointer being freed was not allocated",
-			      p);
+		zm_zone_fatal("Double free of object", p);
 		return;
 	}
-	struct zm_rregion *in = r;
-	void *old = p;
-	if (mag != k->nmag) { /* it waits; the one before it is freed */
-		old = m->last;
-		in = m->last_region;
-		ZM_STORE(&m->last, p);
-		m->last_region = r;
-		m->last_quanta = n;
-	}
-	if (!old) {
-		zm_unlock(&m->lock);
+	if (mag == k->nmag) {
+		give_one(k, m, r, p, true);
+		settle(k, mag, r);
 		return;
 	}
-	uintptr_t at = (uintptr_t)old - in->r.base;
-	uint32_t start = (uint32_t)(at >> k->qshift);
-	unsigned length = zm_mark_length(in, start);
-	zm_mark_set(in, start, 0);
-	in->blocks--;
-	m->blocks--;
-	give_quanta(k, m, in, start, length, mag == k->nmag);
-	settle(k, mag, in);
+	/* it waits; the one before it is really freed */
+	struct zm_rregion *in = m->last_region;
+	bool freed = zm_last_flush(k, m);
+	zm_mark_set(r, (uint32_t)(((uintptr_t)p - r->r.base) >> k->qshift), 0);
+	m->last = p;
+	m->last_region = r;
+	m->last_quanta = n;
+	if (freed)
+		settle(k, mag, in);
+	else
+		zm_unlock(&m->lock);
 }
 
 /* ---- changing ----------------------------------------------------------- */
@@ -344,7 +295,7 @@ zm_rack_resize(struct zm_rack *k, struct zm_rregion *r, void *p, size_t bytes)
 	bool done = n != 0 && want <= n;
 	if (n && want < n) {
 		zm_mark_set(r, start, want);
-		give_quanta(k, m, r, start + want, n - want, mag == k->nmag);
+		zm_quanta_free(k, m, r, start + want, n - want, mag == k->nmag);
 	} else if (n && want > n && mag != k->nmag) {
 		done = grow(m, r, start, n, want);
 		if (done)
@@ -376,9 +327,10 @@ zm_rack_memalign(struct zm_rack *k, unsigned mag, unsigned n, size_t align)
 	zm_mark_set(r, start, 0);
 	zm_mark_set(r, start + head, n);
 	if (head)
-		give_quanta(k, m, r, start, head, owner == k->nmag);
+		zm_quanta_free(k, m, r, start, head, owner == k->nmag);
 	if (rest)
-		give_quanta(k, m, r, start + head + n, rest, owner == k->nmag);
+		zm_quanta_free(k, m, r, start + head + n, rest,
+			       owner == k->nmag);
 	zm_unlock(&m->lock);
 	return (void *)to;
 }
@@ -389,44 +341,39 @@ unsigned
 zm_rack_length(const struct zm_rregion *r, uintptr_t p)
 {
 	uintptr_t off = p - ZM_LOAD(&r->r.base);
-	unsigned shift = r->rack->qshift;
+	unsigned shift = r->qshift;
 	if (off >= ZM_LOAD(&r->r.bytes) || off & (((uintptr_t)1 << shift) - 1))
 		return 0;
 	return zm_mark_length(r, (uint32_t)(off >> shift));
 }
 
-bool
-zm_rack_is_last(const struct zm_rregion *r, const void *p)
-{
-	return ZM_LOAD(&r->rack->mags[ZM_LOAD(&r->mag)].last) == p;
-}
-
-/* The nearest mark at or before the address tells: a longest block spans only
- * so many granules. */
+/*
+ * The nearest mark at or before the address tells: a longest block spans only
+ * so many granules.  Reads nothing but the region's own struct, which outlives
+ * its zone.
+ */
 bool
 zm_rack_block_at(struct zm_region *region, uintptr_t p, struct zm_block *out)
 {
 	struct zm_rregion *r = (struct zm_rregion *)region;
-	const struct zm_rack *k = r->rack;
 	uintptr_t base = ZM_LOAD(&region->base), off = p - base;
 	if (off >= ZM_LOAD(&region->bytes))
 		return false;
-	uint32_t quantum = (uint32_t)(off >> k->qshift);
-	uint32_t g = zm_granule(k, quantum);
-	uint32_t looks = (k->max_quanta >> k->gshift) + 2u;
+	uint32_t quantum = (uint32_t)(off >> r->qshift);
+	uint32_t g = zm_granule(r, quantum);
+	uint32_t looks = (r->max_quanta >> r->gshift) + 2u;
 	for (; looks; looks--, g--) {
 		uint32_t mark = ZM_LOAD(&r->marks[g].mark);
-		uint32_t start = (g << k->gshift) + (mark & 15);
+		uint32_t start = (g << r->gshift) + (mark & 15);
 		if ((mark & ZM_MARK_SET) && start <= quantum) {
 			uint32_t n = mark >> ZM_LENGTH_SHIFT;
 			if (quantum - start >= n)
 				return false;
 			out->region = region;
-			out->start = base + ((uintptr_t)start << k->qshift);
-			out->usable = (size_t)n << k->qshift;
+			out->start = base + ((uintptr_t)start << r->qshift);
+			out->usable = (size_t)n << r->qshift;
 			out->index = g;
-			out->live =
-			    !zm_rack_is_last(r, (const void *)out->start);
+			out->live = true;
 			return true;
 		}
 		if (!g)

@@ -43,8 +43,6 @@ bool zm_rack_resize(struct zm_rack *, struct zm_rregion *, void *p,
 
 /* Length of the block that starts at p, 0 when none does. */
 unsigned zm_rack_length(const struct zm_rregion *, uintptr_t p);
-/* True when p is the last-free block of its magazine. */
-bool zm_rack_is_last(const struct zm_rregion *, const void *p);
 
 size_t zm_rack_relief(struct zm_rack *); /* bytes given back */
 const char *zm_rack_check(struct zm_rack *);

@@ -35,13 +35,13 @@ zm_run_insert(struct zm_magazine *m, const struct zm_piece *p)
 {
 	struct zm_rregion *r = p->region;
 	const struct zm_rack *k = r->rack;
-	uint32_t g = zm_granule(k, p->start);
+	uint32_t g = zm_granule(r, p->start);
 	uint32_t ref = zm_ref(r, g);
 	unsigned slot = slot_for(k, p->length);
 	struct zm_run *run = &r->runs[g];
-	run->word = zm_sub(k, p->start) | (p->clean ? ZM_RUN_CLEAN : 0) |
+	run->word = zm_sub(r, p->start) | (p->clean ? ZM_RUN_CLEAN : 0) |
 		    p->length << ZM_LENGTH_SHIFT;
-	r->marks[zm_granule(k, p->start + p->length - 1)].run_end = (uint16_t)g;
+	r->marks[zm_granule(r, p->start + p->length - 1)].run_end = (uint16_t)g;
 	run->prev = ZM_NIL;
 	run->next = m->head[slot];
 	if (run->next != ZM_NIL)
@@ -63,7 +63,7 @@ struct zm_piece
 zm_run_remove(struct zm_magazine *m, struct zm_rregion *r, uint32_t start)
 {
 	const struct zm_rack *k = r->rack;
-	uint32_t g = zm_granule(k, start), ref = zm_ref(r, g);
+	uint32_t g = zm_granule(r, start), ref = zm_ref(r, g);
 	struct zm_run *run = &r->runs[g];
 	struct zm_piece p = { r, start, run->word >> ZM_LENGTH_SHIFT,
 			      run->word & ZM_RUN_CLEAN };
@@ -92,12 +92,11 @@ zm_run_remove(struct zm_magazine *m, struct zm_rregion *r, uint32_t start)
 static uint32_t
 run_before(const struct zm_rregion *r, uint32_t start)
 {
-	const struct zm_rack *k = r->rack;
 	if (!start)
 		return start;
-	uint32_t g = r->marks[zm_granule(k, start - 1)].run_end;
+	uint32_t g = r->marks[zm_granule(r, start - 1)].run_end;
 	uint32_t word = r->runs[g].word;
-	uint32_t at = (g << k->gshift) + (word & 15);
+	uint32_t at = (g << r->gshift) + (word & 15);
 	if (word && at + (word >> ZM_LENGTH_SHIFT) == start)
 		return at;
 	return start;
@@ -168,4 +167,48 @@ zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length,
 		*returned += zm_os_resident((void *)low, high - low);
 	bool gone = zm_os_purge((void *)low, high - low) == 0;
 	return gone && whole && low == start && high == end;
+}
+
+/* A freed run above this size gives its pages back; medium only.  The more is
+ * in use, the more may stay, so that hot blocks keep their pages. */
+static uint32_t
+window(const struct zm_magazine *m, const struct zm_rack *k)
+{
+	size_t bytes = (m->used << k->qshift) / 16, limit = 3 << 19;
+	if (bytes > 1)
+		bytes = (size_t)1 << (64 - __builtin_clzll(bytes - 1));
+	if (bytes < limit)
+		bytes = limit;
+	return (uint32_t)(bytes >> k->qshift);
+}
+
+static void
+purge_by_rule(struct zm_rack *k, struct zm_magazine *m,
+	      const struct zm_piece *joined, uint32_t start, uint32_t n,
+	      bool depot)
+{
+	struct zm_piece p = *joined;
+	bool gone;
+	if (p.clean)
+		return;
+	if (depot || zm_zone_config.aggressive_madvise)
+		gone = zm_piece_purge(&p, start, n, NULL);
+	else if (k->tier == ZM_TIER_MEDIUM && p.length > window(m, k))
+		gone = zm_piece_purge(&p, p.start, p.length, NULL);
+	else
+		return;
+	if (gone)
+		p.region->runs[zm_granule(p.region, p.start)].word |=
+		    ZM_RUN_CLEAN;
+}
+
+void
+zm_quanta_free(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
+	       uint32_t start, uint32_t n, bool depot)
+{
+	r->used -= n;
+	ZM_STORE(&m->used, m->used - n);
+	struct zm_piece p =
+	    zm_run_free(m, (struct zm_piece){ r, start, n, false });
+	purge_by_rule(k, m, &p, start, n, depot);
 }

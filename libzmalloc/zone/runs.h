@@ -22,34 +22,32 @@ struct zm_piece {
 };
 
 static inline uint32_t
-zm_granule(const struct zm_rack *k, uint32_t quantum)
+zm_granule(const struct zm_rregion *r, uint32_t quantum)
 {
-	return quantum >> k->gshift;
+	return quantum >> r->gshift;
 }
 
 static inline uint32_t
-zm_sub(const struct zm_rack *k, uint32_t quantum)
+zm_sub(const struct zm_rregion *r, uint32_t quantum)
 {
-	return quantum & ((1u << k->gshift) - 1);
+	return quantum & ((1u << r->gshift) - 1);
 }
 
 static inline void
 zm_mark_set(struct zm_rregion *r, uint32_t start, uint32_t length)
 {
-	const struct zm_rack *k = r->rack;
 	uint32_t mark =
-	    length ? zm_sub(k, start) | ZM_MARK_SET | length << ZM_LENGTH_SHIFT
+	    length ? zm_sub(r, start) | ZM_MARK_SET | length << ZM_LENGTH_SHIFT
 		   : 0;
-	ZM_STORE(&r->marks[zm_granule(k, start)].mark, (uint16_t)mark);
+	ZM_STORE(&r->marks[zm_granule(r, start)].mark, (uint16_t)mark);
 }
 
 /* Length of the block that starts at that quantum, or 0. */
 static inline uint32_t
 zm_mark_length(const struct zm_rregion *r, uint32_t start)
 {
-	const struct zm_rack *k = r->rack;
-	uint32_t mark = ZM_LOAD(&r->marks[zm_granule(k, start)].mark);
-	return (mark & 31) == (zm_sub(k, start) | ZM_MARK_SET)
+	uint32_t mark = ZM_LOAD(&r->marks[zm_granule(r, start)].mark);
+	return (mark & 31) == (zm_sub(r, start) | ZM_MARK_SET)
 		   ? mark >> ZM_LENGTH_SHIFT
 		   : 0;
 }
@@ -58,9 +56,8 @@ zm_mark_length(const struct zm_rregion *r, uint32_t start)
 static inline uint32_t
 zm_run_length(const struct zm_rregion *r, uint32_t start)
 {
-	const struct zm_rack *k = r->rack;
-	uint32_t word = r->runs[zm_granule(k, start)].word;
-	return word && (word & 15) == zm_sub(k, start) ? word >> ZM_LENGTH_SHIFT
+	uint32_t word = r->runs[zm_granule(r, start)].word;
+	return word && (word & 15) == zm_sub(r, start) ? word >> ZM_LENGTH_SHIFT
 						       : 0;
 }
 
@@ -90,6 +87,10 @@ struct zm_piece zm_run_remove(struct zm_magazine *, struct zm_rregion *,
 			      uint32_t start);
 /* Joins a piece with the runs beside it and inserts the result. */
 struct zm_piece zm_run_free(struct zm_magazine *, struct zm_piece);
+/* What was a block of n quanta at start becomes free; its pages go if the rule
+ * of the tier, or the depot, wants it. */
+void zm_quanta_free(struct zm_rack *, struct zm_magazine *, struct zm_rregion *,
+		    uint32_t start, uint32_t n, bool depot);
 /* Removes the shortest run of at least n quanta; false when there is none.
  * k is the rack. */
 bool zm_run_best(struct zm_magazine *, const struct zm_rack *k, uint32_t n,

@@ -22,7 +22,8 @@
  *
  * A block is in one of these states
  *   live      handed out.  Its mark in its region's metadata is set.
- *   cached    in a bin, or a magazine's last-free block.  The mark is set too.
+ *   cached    in a bin.  The mark is set too.
+ *   last-free waits as its magazine's last-free block.  No mark, no run.
  *   free      the mark is clear; part of a run (rack) or a clear bit (nano).
  *
  * Locks: the ranks of os/lock.h.  Readers of marks take no lock; marks are
@@ -118,8 +119,8 @@ struct zm_rack;
 
 /*
  * One region of a rack.  Type-stable, followed by marks and runs.
- *   used == sum of lengths of marked blocks
- *   marked blocks and runs cover [0, tail) without overlap
+ *   used == sum of lengths of marked blocks and a last-free block
+ *   these and runs cover [0, tail) without overlap
  *   [tail, quanta) was never handed out and reads as zero
  */
 struct zm_rregion {
@@ -128,6 +129,8 @@ struct zm_rregion {
 	struct zm_rregion *next, *prev; /* regions of the magazine */
 	struct zm_mark *marks;
 	struct zm_run *runs;
+	uint8_t qshift, gshift; /* as the rack's, and as constant as marks */
+	uint16_t max_quanta;
 	uint32_t slot; /* index in the rack's table: part of references */
 	uint32_t quanta, tail;
 	uint32_t used, blocks;
@@ -145,7 +148,7 @@ struct zm_magazine {
 	struct zm_rregion *regions, *bump; /* bump: has a tail */
 	uint32_t count;
 	size_t used, blocks, quanta;
-	void *last; /* last-free block, still marked; NULL: none */
+	void *last; /* last-free block; NULL: none */
 	struct zm_rregion *last_region;
 	uint32_t last_quanta;
 	uint64_t map[ZM_SLOT_WORDS];

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "os/os.h"
+#include "zone/arena.h"
 #include "zone_util.h"
 
 enum { REGIONS = 4096, BLOCKS = 3000 };
@@ -152,12 +153,40 @@ foreign(void)
 	result("zone_region foreign addresses");
 }
 
+/*
+ * Entering a region takes several stores, and a neighbouring span may be freed
+ * between any two of them: what is half entered is not a free span.
+ */
+static void
+half_entered(void)
+{
+	enum { SPANS = 64 };
+	const size_t bytes = 65536;
+	uintptr_t span[SPANS];
+	for (int i = 0; i < SPANS; i++)
+		span[i] = zm_span_alloc(bytes, bytes, NULL);
+	for (int i = 1; i < SPANS; i += 2)
+		zm_slice_of(span[i])->fast = UINT64_C(17) << 48 | 0x1000;
+	for (int i = 0; i < SPANS; i += 2)
+		zm_span_free(span[i], bytes);
+	for (int i = 1; i < SPANS; i += 2) {
+		zm_slice_of(span[i])->fast = 0;
+		zm_span_free(span[i], bytes);
+	}
+	/* all of it is one span again: the same place is found */
+	uintptr_t all = zm_span_alloc(SPANS * bytes, bytes, NULL);
+	CHECK(all && all <= span[SPANS - 1]);
+	zm_span_free(all, SPANS * bytes);
+	result("zone_region half-entered neighbour");
+}
+
 static bool
 dies_writing(volatile char *p)
 {
 	int status;
 	pid_t pid = fork();
 	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
 		*p = 1;
 		_exit(0);
 	}
@@ -210,7 +239,7 @@ scribble(void)
 }
 
 static struct zm_szone *fork_zone;
-static volatile bool stop;
+static bool stop;
 
 static void *
 churn(void *arg)
@@ -218,7 +247,7 @@ churn(void *arg)
 	uint64_t r = (uintptr_t)arg;
 	void *p[64] = { 0 };
 	zm_cache_current = zm_cache_create();
-	while (!stop) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		void **q = &p[rnd(&r) % 64];
 		if (*q)
 			zfree(fork_zone, *q);
@@ -264,7 +293,7 @@ fork_while_threads_run(void)
 		if (status)
 			fail("child %d: status %#x", i, status);
 	}
-	stop = true;
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(id[0], NULL);
 	pthread_join(id[1], NULL);
 	zm_szone_destroy(z);
@@ -280,6 +309,7 @@ main(void)
 	tags_are_unique(ZM_SZONE_NO_NANO, "zone_region tags without nano");
 	late_observer();
 	foreign();
+	half_entered();
 	guards();
 	scribble();
 	fork_while_threads_run();
