@@ -181,6 +181,16 @@ options_help(FILE *f, const struct option_def *defs, unsigned group)
 	}
 }
 
+/* The unsigned number that text begins with; *end: what follows it. */
+static int
+leading_number(const char *text, double *x, char **end)
+{
+	if (!isdigit((unsigned char)*text) && *text != '.')
+		return -1;
+	*x = strtod(text, end);
+	return *end == text || !isfinite(*x) ? -1 : 0;
+}
+
 int
 option_time(const char *text, double *seconds)
 {
@@ -191,10 +201,8 @@ option_time(const char *text, double *seconds)
 		      { "s", 1 },    { "m", 60 },    { "min", 60 },
 		      { "h", 3600 }, { "d", 86400 } };
 	char *end;
-	if (!isdigit((unsigned char)*text) && *text != '.')
-		return -1;
-	double x = strtod(text, &end);
-	if (end == text || !isfinite(x))
+	double x;
+	if (leading_number(text, &x, &end) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (strcmp(end, units[i].name) == 0) {
@@ -209,10 +217,8 @@ option_bytes(const char *text, uint64_t *bytes)
 {
 	static const char units[] = "KMGT";
 	char *end;
-	if (!isdigit((unsigned char)*text) && *text != '.')
-		return -1;
-	double x = strtod(text, &end);
-	if (end == text || !isfinite(x))
+	double x;
+	if (leading_number(text, &x, &end) < 0)
 		return -1;
 	const char *unit = NULL;
 	if (*end)

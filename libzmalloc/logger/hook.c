@@ -23,6 +23,34 @@ writer(struct zm_thread *t, int *mine)
 	return l ? l : zm_lthread_orphan();
 }
 
+/* Ends the use of what writer returned. */
+static void
+writer_done(const struct zm_lthread *l, int mine)
+{
+	if (l && !mine)
+		zm_lthread_orphan_done();
+}
+
+/* From here to leave, this thread's own allocations are the logger's. */
+static struct zm_thread *
+enter(int *saved_errno)
+{
+	struct zm_thread *t = zm_thread();
+
+	*saved_errno = errno;
+	if (t)
+		t->in_logger++;
+	return t;
+}
+
+static void
+leave(struct zm_thread *t, int saved_errno)
+{
+	if (t)
+		t->in_logger--;
+	errno = saved_errno;
+}
+
 /* A fork child's first event.  Returns whether there is a session. */
 static int
 ensure_session(void)
@@ -110,23 +138,18 @@ lost:
 static void
 hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra)
 {
-	struct zm_thread *t = zm_thread();
-	int saved = errno, mine;
+	int saved, mine;
+	struct zm_thread *t = enter(&saved);
 
-	if (t)
-		t->in_logger++;
 	if (ensure_session()) {
 		struct zm_lthread *l = writer(t, &mine);
 		if (l)
 			record_alloc(l, p, size, (enum zs_fn)fn, ra);
 		else
 			zm_lost();
-		if (l && !mine)
-			zm_lthread_orphan_done();
+		writer_done(l, mine);
 	}
-	if (t)
-		t->in_logger--;
-	errno = saved;
+	leave(t, saved);
 }
 
 /* ---- free ------------------------------------------------------------- */
@@ -158,13 +181,11 @@ tag_of(void *p, struct zm_region **r)
 static void
 hook_free(void *p)
 {
-	struct zm_thread *t = zm_thread();
 	struct zm_region *r;
 	uint64_t *tag;
-	int saved = errno, mine;
+	int saved, mine = 0;
+	struct zm_thread *t = enter(&saved);
 
-	if (t)
-		t->in_logger++;
 	if (ensure_session() && (tag = tag_of(p, &r))) {
 		struct zm_lthread *l = tag[0] ? writer(t, &mine) : NULL;
 		if (l)
@@ -174,12 +195,9 @@ hook_free(void *p)
 		else if (zm_session.cause != ZS_CAUSE_START)
 			__atomic_fetch_add(&zm_session.h->inherited_frees, 1,
 					   __ATOMIC_RELAXED);
-		if (l && !mine)
-			zm_lthread_orphan_done();
+		writer_done(l, mine);
 	}
-	if (t)
-		t->in_logger--;
-	errno = saved;
+	leave(t, saved);
 }
 
 static void

@@ -6,6 +6,7 @@
  * The recorder is the zrecord beside this program's folder, in serve mode.
  */
 #include "libzmalloc/logger/session.h"
+#include "unit/tools_check.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -35,7 +36,6 @@ enum {
 #define LARGE_BASE UINT64_C(0x7f0000000000)
 
 static char report[200], folder[100];
-static int failures;
 static struct sockaddr_un address;
 static socklen_t address_bytes;
 
@@ -65,7 +65,10 @@ put_text(const char *s, size_t n)
 	return off;
 }
 
-/* The functions that the stacks point into. */
+/* The functions that the stacks point into; not static: they need a name. */
+int fake_leaf(int x);
+int fake_caller(int x);
+
 __attribute__((noinline)) int
 fake_leaf(int x)
 {
@@ -418,16 +421,6 @@ static const struct {
 enum { ACTORS = sizeof actors / sizeof *actors };
 
 /* ---- the recorder and its report --------------------------------------- */
-
-static void
-check(int good, const char *name, const char *why)
-{
-	if (good)
-		printf("ok %s\n", name);
-	else
-		printf("not ok %s - %s\n", name, why);
-	failures += !good;
-}
 
 static int
 listen_socket(void)

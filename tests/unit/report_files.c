@@ -3,6 +3,7 @@
  * nothing foreign is overwritten, and that a finished report is one file.
  */
 #include "report.h"
+#include "unit/tools_check.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,18 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int failures;
-
-static void
-check(int good, const char *name, const char *why)
-{
-	if (good)
-		printf("ok %s\n", name);
-	else
-		printf("not ok %s - %s\n", name, why);
-	failures += !good;
-}
 
 static void
 put(const char *path, const void *bytes, size_t n)

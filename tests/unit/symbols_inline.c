@@ -4,6 +4,7 @@
  * stripped copy, a separate debug file, a replaced file and a damaged one.
  */
 #include "symbols.h"
+#include "unit/tools_check.h"
 
 #include <fcntl.h>
 #include <link.h>
@@ -13,19 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int failures;
 static char folder[64];
 volatile int sink, middle_line, outer_line;
-
-static void
-check(int good, const char *name, const char *why)
-{
-	if (good)
-		printf("ok %s\n", name);
-	else
-		printf("not ok %s - %s\n", name, why);
-	failures += !good;
-}
 
 /* inner_most is inlined into middle, middle into outer. */
 static inline __attribute__((always_inline)) void
@@ -42,6 +32,8 @@ middle(int x)
 	inner_most(x + 1);
 	middle_line = __LINE__ - 1;
 }
+
+void outer_function(int x);
 
 __attribute__((noinline, noclone)) void
 outer_function(int x)
@@ -107,7 +99,7 @@ compare(struct symbol_module *m, const char *self, uint64_t from, size_t bytes)
 		for (size_t i = 0; i < n; i++) {
 			if (i < k && strcmp(a[i], b[i]) == 0)
 				continue;
-			snprintf(why, sizeof why, "%#llx: %s, not %s",
+			snprintf(why, sizeof why, "%#llx: %.600s, not %.600s",
 				 (unsigned long long)pc, i < k ? b[i] : "-",
 				 a[i]);
 			check(0, "addr2line", why);
