@@ -51,7 +51,7 @@ zm_fast_new(size_t size)
 {
 	if (ZM_UNLIKELY(zm_is_slow()))
 		return NULL;
-	return zm_fast_malloc(zm_main_szone, size);
+	return zm_fast_malloc(size);
 }
 
 static inline void

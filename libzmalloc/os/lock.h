@@ -63,6 +63,20 @@ zm_lock_init(struct zm_lock *l, enum zm_rank rank)
 	__atomic_store_n(&l->word, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * libc's word that the process has one thread (glibc 2.32).  Such a process
+ * needs no atomic operations: nobody else is there, and a second thread is
+ * made by the first, which holds no lock of ours then.  A signal handler that
+ * comes between two of these plain accesses runs to its end before the second.
+ */
+extern char __libc_single_threaded __attribute__((weak));
+
+static inline bool
+zm_alone(void)
+{
+	return &__libc_single_threaded && __libc_single_threaded;
+}
+
 static inline bool
 zm_trylock(struct zm_lock *l)
 {
@@ -78,10 +92,12 @@ static inline void
 zm_lock(struct zm_lock *l)
 {
 	uint32_t free = 0;
-	if (__builtin_expect(!__atomic_compare_exchange_n(
-				 &l->word, &free, 1, false, __ATOMIC_ACQUIRE,
-				 __ATOMIC_RELAXED),
-			     0))
+	if (zm_alone() && !__atomic_load_n(&l->word, __ATOMIC_RELAXED))
+		__atomic_store_n(&l->word, 1, __ATOMIC_RELAXED);
+	else if (__builtin_expect(!__atomic_compare_exchange_n(
+				      &l->word, &free, 1, false,
+				      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
+				  0))
 		zm_lock_slow(l);
 	zm_lock_note(l, true);
 }
@@ -90,7 +106,9 @@ static inline void
 zm_unlock(struct zm_lock *l)
 {
 	zm_lock_note(l, false);
-	if (__builtin_expect(
+	if (zm_alone())
+		__atomic_store_n(&l->word, 0, __ATOMIC_RELAXED);
+	else if (__builtin_expect(
 		__atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE) == 2, 0))
 		zm_unlock_slow(l);
 }

@@ -3,10 +3,16 @@
  *
  * A bin's limit starts small and doubles each time the bin was empty or full
  * too soon, up to a bound that depends on the length of its blocks; the sum
- * of all limits of a cache is bounded in bytes.  When the sum is used up,
- * other bins are made smaller in turn.  Empty bins are filled, full ones
- * emptied by half, in chains, so that a magazine's lock is taken once for
- * many blocks.
+ * of all limits of a cache is bounded by a share of the bytes in use.  When
+ * the sum is used up, other bins are made smaller in turn.  Empty bins are
+ * filled, full ones emptied by half, in chains, so that a magazine's lock is
+ * taken once for many blocks.
+ *
+ * Long blocks (medium) are kept only where a block of that length was asked
+ * for a moment ago: a program that uses one buffer after the other finds it
+ * again, one that asks for ever different lengths has nothing lying about.
+ * The last bin is for one block of more than 1 MiB, of whatever length; a few
+ * threads may have one.
  */
 #include "zone/cache.h"
 
@@ -16,12 +22,14 @@
 
 enum {
 	CHAIN = 64,
-	BUDGET_MIN = 1 << 20,
-	BUDGET_MAX = 2 << 20,
-	BUDGET_SHARE = 32, /* of the bytes in use */
-	BIG = 1 << 20,	   /* a bin's first block may exceed the budget */
+	BUDGET_MIN = 256 << 10,
+	BUDGET_MAX = 4 << 20,
+	BUDGET_SHARE = 12, /* of the bytes in use */
+	FIRST = 1 << 20,   /* a bin's first block may exceed the budget */
 	EPOCH = 256,	   /* slow visits */
-	LOOKS = 8,	   /* bins looked at in search of room */
+	LOOKS = 4,	   /* bins looked at in search of room */
+	BIG_BINS = 8,	   /* threads that may keep a block of over 1 MiB */
+	RECENT = 8,	   /* slow visits: "a moment ago" for long blocks */
 };
 
 uintptr_t zm_cache_key;
@@ -37,9 +45,10 @@ const uint32_t zm_nano_inverse[ZM_NANO_CLASSES + 1] = {
 
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_CACHES);
 static struct zm_cache *caches;
+static unsigned big_bins; /* atomic: limits of ZM_BIN_BIG that are 1 */
 
 static const char damaged[] = "Incorrect checksum for freed object: probably "
-			      "modified after being freed";
+			      "modified after being freed, or freed twice";
 
 unsigned
 zm_bin_for(size_t size)
@@ -48,7 +57,7 @@ zm_bin_for(size_t size)
 		return size ? (unsigned)((size + 15) >> 4) : 1;
 	if (size <= ZM_SMALL_MAX)
 		return ZM_BIN_SMALL + (unsigned)((size + 511) >> 9);
-	if (size <= (size_t)(ZM_MEDIUM_BINS - 1) << 15)
+	if (size <= ZM_CACHED_MAX)
 		return ZM_BIN_MEDIUM + (unsigned)((size + 32767) >> 15);
 	return 0;
 }
@@ -132,7 +141,9 @@ drain(struct zm_cache *c, struct zm_bin *b, uint32_t keep)
 			break;
 		}
 		chain[got++] = p;
-		p = (uintptr_t *)*p;
+		uintptr_t *next = (uintptr_t *)p[0];
+		p[0] = p[1] = 0; /* if it is in the list twice, it is caught */
+		p = next;
 		if (got == CHAIN) {
 			give_back(c->zone, chain, got);
 			got = 0;
@@ -159,7 +170,7 @@ renew_budget(struct zm_cache *c)
 	for (unsigned i = 0; i < ZM_RACKS; i++)
 		used += ZM_LOAD(&z->rack[i].mags[c->mag].used)
 			<< z->rack[i].qshift;
-	used /= BUDGET_SHARE;
+	used = used / BUDGET_SHARE;
 	c->budget = used < BUDGET_MIN	? BUDGET_MIN
 		    : used > BUDGET_MAX ? BUDGET_MAX
 					: used;
@@ -171,6 +182,12 @@ epoch_of(const struct zm_cache *c)
 	return (uint16_t)(c->slow / EPOCH);
 }
 
+static bool
+asked_lately(const struct zm_cache *c, unsigned bin)
+{
+	return (uint16_t)(c->slow - c->bin[bin].epoch) < RECENT;
+}
+
 /* Makes bins smaller that were not in use lately, a few at each call, until
  * `bytes` more fit in; false: they do not. */
 static bool
@@ -179,10 +196,12 @@ make_room(struct zm_cache *c, size_t bytes)
 	for (unsigned looks = LOOKS; looks; looks--) {
 		if (c->reserved + bytes <= c->budget)
 			return true;
-		unsigned victim = c->hand = (c->hand + 1) % ZM_BINS;
+		unsigned victim = c->hand = (c->hand + 1) % ZM_BIN_BIG;
 		struct zm_bin *b = &c->bin[victim];
 		uint16_t less = (uint16_t)(b->limit - b->limit / 2);
-		if (!less || (uint16_t)(epoch_of(c) - b->epoch) < 2)
+		if (!less || (victim < ZM_BIN_MEDIUM
+				  ? (uint16_t)(epoch_of(c) - b->epoch) < 2
+				  : asked_lately(c, victim)))
 			continue;
 		b->limit = (uint16_t)(b->limit - less);
 		c->reserved -= less * zm_bin_bytes(victim);
@@ -200,13 +219,15 @@ widen(struct zm_cache *c, unsigned bin)
 	size_t each = zm_bin_bytes(bin);
 	uint32_t most = bound(64 << 10, each, bin < ZM_BIN_MEDIUM ? 2 : 1, 256);
 	uint32_t to = b->limit ? b->limit * 2u : bound(2048, each, 1, 32);
-	b->epoch = epoch_of(c);
+	if (bin < ZM_BIN_MEDIUM)
+		b->epoch = epoch_of(c);
 	if (to > most)
 		to = most;
 	if (to <= b->limit)
 		return;
 	size_t bytes = (to - b->limit) * each;
-	if (!make_room(c, bytes) && (b->limit || c->reserved > BIG))
+	if (c->reserved + bytes > c->budget && (c->slow & 3 || !make_room(c, bytes)) &&
+	    (b->limit || c->reserved > FIRST))
 		return;
 	b->limit = (uint16_t)to;
 	c->reserved += bytes;
@@ -276,9 +297,14 @@ zm_cache_alloc(struct zm_cache *c, unsigned bin)
 		return NULL;
 	for (unsigned i = got; i-- > 1;)
 		zm_bin_push(b, chain[i]);
-	uintptr_t *first = chain[0];
-	first[0] = first[1] = 0;
-	return first;
+	return chain[0];
+}
+
+void
+zm_cache_asked(struct zm_cache *c, unsigned bin)
+{
+	visit(c);
+	c->bin[bin].epoch = (uint16_t)c->slow;
 }
 
 bool
@@ -287,7 +313,8 @@ zm_cache_put(struct zm_cache *c, unsigned bin, void *p)
 	struct zm_bin *b = &c->bin[bin];
 	if (b->count >= b->limit) {
 		visit(c);
-		widen(c, bin);
+		if (bin < ZM_BIN_MEDIUM || asked_lately(c, bin))
+			widen(c, bin);
 		if (b->count >= b->limit) {
 			if (!b->limit)
 				return false;
@@ -298,15 +325,62 @@ zm_cache_put(struct zm_cache *c, unsigned bin, void *p)
 	return true;
 }
 
+/* ---- one block of over 1 MiB --------------------------------------------- */
+
+void *
+zm_cache_take_big(struct zm_cache *c, size_t bytes)
+{
+	struct zm_bin *b = &c->bin[ZM_BIN_BIG];
+	if (b->head && c->big_bytes == bytes)
+		return pop(b);
+	zm_cache_asked(c, ZM_BIN_BIG);
+	if (!b->head)
+		c->big_bytes = bytes;
+	return NULL;
+}
+
+bool
+zm_cache_put_big(struct zm_cache *c, void *p, size_t bytes)
+{
+	struct zm_bin *b = &c->bin[ZM_BIN_BIG];
+	if (c->big_bytes != bytes) {
+		if (b->head)
+			drain(c, b, 0);
+		return false;
+	}
+	if (!b->limit) {
+		if (ZM_LOAD(&big_bins) >= BIG_BINS)
+			return false;
+		__atomic_fetch_add(&big_bins, 1, __ATOMIC_RELAXED);
+		b->limit = 1;
+	}
+	if (b->head)
+		drain(c, b, 0);
+	zm_bin_push(b, p);
+	return true;
+}
+
+static void
+big_release(struct zm_cache *c)
+{
+	struct zm_bin *b = &c->bin[ZM_BIN_BIG];
+	if (b->limit)
+		__atomic_fetch_sub(&big_bins, 1, __ATOMIC_RELAXED);
+	b->limit = 0;
+}
+
 void
 zm_cache_flush(struct zm_cache *c)
 {
 	ZM_STORE(&c->flush, false);
-	for (unsigned bin = 0; c->zone && bin < ZM_BINS; bin++) {
+	for (unsigned bin = 0; c->zone && bin < ZM_BIN_BIG; bin++) {
 		if (c->bin[bin].head)
 			drain(c, &c->bin[bin], 0);
 		c->bin[bin].limit = 0;
 	}
+	if (c->bin[ZM_BIN_BIG].head)
+		drain(c, &c->bin[ZM_BIN_BIG], 0);
+	big_release(c);
 	c->reserved = 0;
 }
 
@@ -344,6 +418,12 @@ zm_cache_destroy(struct zm_cache *c)
 	zm_meta_free(c, sizeof(*c));
 }
 
+static size_t
+bytes_in(const struct zm_cache *c, unsigned bin)
+{
+	return bin == ZM_BIN_BIG ? c->big_bytes : zm_bin_bytes(bin);
+}
+
 static void
 each_in_bin(const struct zm_szone *z, const struct zm_bin *b, size_t bytes,
 	    void (*fn)(uintptr_t, size_t, void *), void *ctx)
@@ -367,13 +447,13 @@ zm_cache_each(const struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 	for (struct zm_cache *c = caches; c; c = c->next)
 		for (unsigned bin = 0; ZM_LOAD(&c->zone) == z && bin < ZM_BINS;
 		     bin++)
-			each_in_bin(z, &c->bin[bin], zm_bin_bytes(bin), fn,
-				    ctx);
+			each_in_bin(z, &c->bin[bin], bytes_in(c, bin), fn, ctx);
 }
 
 static void
 forget(struct zm_cache *c)
 {
+	big_release(c);
 	for (unsigned bin = 0; bin < ZM_BINS; bin++)
 		c->bin[bin] = (struct zm_bin){ .head = NULL };
 	c->reserved = 0;
@@ -417,6 +497,7 @@ reap(struct zm_cache *c)
 				break;
 			uintptr_t *next = (uintptr_t *)p[0];
 			void *one = p;
+			p[0] = p[1] = 0;
 			give_back(c->zone, &one, 1);
 			p = next;
 		}
@@ -447,12 +528,13 @@ zm_cache_check(const struct zm_szone *z)
 			if (n > b->count || !zm_looks_cached(p))
 				return "cache: a freed block was modified";
 			if (!zm_block_at(p, &at) || at.start != (uintptr_t)p ||
-			    at.usable != zm_bin_bytes(bin))
+			    at.usable != bytes_in(c, bin))
 				return "cache: block in the wrong bin";
 		}
 		if (n != b->count || n > b->limit + (uint32_t)CHAIN)
 			return "cache: count of a bin is wrong";
-		reserved += b->limit * zm_bin_bytes(bin);
+		if (bin < ZM_BIN_BIG)
+			reserved += b->limit * zm_bin_bytes(bin);
 	}
 	return reserved == c->reserved ? NULL : "cache: sum of limits is wrong";
 }

@@ -21,6 +21,14 @@ void *zm_cache_alloc(struct zm_cache *, unsigned bin);
 /* Takes a valid block; false: it must be freed without the cache. */
 bool zm_cache_put(struct zm_cache *, unsigned bin, void *p);
 
+/* A block of that bin or length will be made without the cache; from
+ * ZM_BIN_MEDIUM on the cache keeps only lengths that were asked for. */
+void zm_cache_asked(struct zm_cache *, unsigned bin);
+/* A block of that length, of more than ZM_CACHED_MAX bytes, and the reverse:
+ * false: it must be freed without the cache. */
+void *zm_cache_take_big(struct zm_cache *, size_t bytes);
+bool zm_cache_put_big(struct zm_cache *, void *p, size_t bytes);
+
 /* Calls fn for each block in any cache of the zone.  Lists that other threads
  * are changing are followed as far as they make sense. */
 void zm_cache_each(const struct zm_szone *,

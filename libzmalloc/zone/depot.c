@@ -12,6 +12,7 @@
 
 #include "zone/arena.h"
 #include "zone/directory.h"
+#include "zone/dirty.h"
 #include "zone/fast.h"
 #include "zone/meta.h"
 #include "zone/runs.h"
@@ -110,8 +111,10 @@ struct_get(struct zm_rack *k)
 	uint32_t granules = 1u << k->gbits;
 	struct zm_pool *pool = pool_of(k);
 	size_t head = zm_round_up(sizeof(struct zm_rregion), 64);
-	size_t bytes = head + granules * sizeof(struct zm_mark) +
-		       granules * sizeof(struct zm_run);
+	uint32_t quanta = (uint32_t)(k->region_bytes >> k->qshift);
+	size_t bytes = head +
+		       granules * (2 * sizeof(zm_mark) + sizeof(struct zm_run)) +
+		       (k->counts_dirty ? quanta / 8 : 0);
 	zm_lock(&pool->lock);
 	pool->bytes = bytes;
 	zm_unlock(&pool->lock);
@@ -119,15 +122,19 @@ struct_get(struct zm_rack *k)
 	if (!r)
 		return NULL;
 	r->rack = k;
-	r->marks = (struct zm_mark *)((char *)r + head);
-	r->runs = (struct zm_run *)(r->marks + granules);
+	r->marks = (zm_mark *)((char *)r + head);
+	r->run_end = r->marks + granules;
+	r->runs = (struct zm_run *)(r->run_end + granules);
+	r->dirty =
+	    k->counts_dirty ? (uint64_t *)(r->runs + granules) : NULL;
+	r->dirty_count = 0;
 	r->qshift = k->qshift;
 	r->gshift = k->gshift;
 	r->max_quanta = k->max_quanta;
 	r->next = r->prev = NULL;
-	r->quanta = (uint32_t)(k->region_bytes >> k->qshift);
+	r->quanta = quanta;
 	r->tail = r->used = r->blocks = 0;
-	r->committed = 0;
+	r->committed = r->touched = 0;
 	return r;
 }
 
@@ -148,6 +155,8 @@ static uint64_t
 fast_word(const struct zm_rack *k, const struct zm_rregion *r)
 {
 	uint64_t kind = ZM_KIND_NONE;
+	if (k->zone->cached && k->tier == ZM_TIER_MEDIUM)
+		kind = ZM_KIND_MEDIUM;
 	if (k->zone->cached && k->tier == ZM_TIER_TINY && k->gshift == 4)
 		kind = ZM_KIND_TINY;
 	if (k->zone->cached && k->tier == ZM_TIER_SMALL)
@@ -180,7 +189,7 @@ region_new(struct zm_rack *k)
 	if (!zm_rregion_commit(r, 1) || !table_add(k, r))
 		goto no_table;
 	if (!zm_region_add(&r->r, bytes, fast_word(k, r),
-			   (ZM_SLICE >> shift) * sizeof(struct zm_mark)))
+			   (ZM_SLICE >> shift) * sizeof(zm_mark)))
 		goto no_entry;
 	return r;
 no_entry:
@@ -247,6 +256,7 @@ attach(struct zm_rack *k, unsigned mag, struct zm_rregion *r)
 	ZM_STORE(&m->used, m->used + r->used);
 	m->blocks += r->blocks;
 	m->quanta += r->quanta;
+	m->dirty += r->dirty_count;
 	ZM_STORE(&r->mag, mag);
 }
 
@@ -263,6 +273,7 @@ detach(struct zm_magazine *m, struct zm_rregion *r)
 	ZM_STORE(&m->used, m->used - r->used);
 	m->blocks -= r->blocks;
 	m->quanta -= r->quanta;
+	m->dirty -= r->dirty_count;
 	if (m->bump == r)
 		m->bump = NULL;
 }
@@ -284,6 +295,15 @@ zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
 /* Moves r's runs from one magazine's lists to the other's; `to` NULL: they
  * vanish, for an empty region.  With `purge` their pages go. */
 static void
+purge_run(struct zm_magazine *m, struct zm_piece *p, size_t *returned)
+{
+	if (p->region->dirty)
+		zm_dirty_purge(m, p, p->length, returned);
+	else if (!p->clean)
+		p->clean = zm_piece_purge(p, p->start, p->length, returned);
+}
+
+static void
 move_runs(struct zm_magazine *from, struct zm_magazine *to,
 	  struct zm_rregion *r, bool purge, size_t *returned)
 {
@@ -299,9 +319,8 @@ move_runs(struct zm_magazine *from, struct zm_magazine *to,
 			return;
 		}
 		struct zm_piece p = zm_run_remove(from, r, at);
-		if (purge && !p.clean)
-			p.clean =
-			    zm_piece_purge(&p, p.start, p.length, returned);
+		if (purge)
+			purge_run(from, &p, returned);
 		if (to)
 			zm_run_insert(to, &p);
 		at += p.length;
@@ -319,6 +338,23 @@ reset(struct zm_rregion *r, size_t *returned)
 	if (bytes && zm_os_purge((void *)r->r.base, bytes))
 		return; /* locked pages: the tail stays where it is */
 	r->tail = 0;
+	r->touched = 0;
+}
+
+/* An empty region of m, in no list of runs any more, becomes all tail; what
+ * could not be purged is one run of `to`. */
+static void
+make_fresh(struct zm_magazine *m, struct zm_magazine *to, struct zm_rregion *r,
+	   size_t *returned)
+{
+	if (r->dirty_count)
+		zm_dirty_take(m, r, 0, r->tail);
+	reset(r, returned);
+	if (!r->tail)
+		return;
+	zm_run_insert(to, &(struct zm_piece){ r, 0, r->tail, false });
+	if (r->dirty)
+		zm_dirty_add(m, r, 0, r->tail);
 }
 
 bool
@@ -345,17 +381,13 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
 	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
 	if (m->last_region == r)
 		zm_last_flush(k, m);
-	detach(m, r);
 	if (r->used) {
 		move_runs(m, depot, r, true, returned);
 	} else {
 		move_runs(m, NULL, r, false, NULL);
-		uint32_t tail = r->tail;
-		reset(r, returned);
-		if (r->tail && tail) /* could not be purged */
-			zm_run_insert(depot,
-				      &(struct zm_piece){ r, 0, tail, false });
+		make_fresh(m, depot, r, returned);
 	}
+	detach(m, r);
 	attach(k, k->nmag, r);
 }
 
@@ -414,10 +446,7 @@ zm_depot_emptied(struct zm_rack *k, struct zm_rregion *r)
 {
 	struct zm_magazine *depot = &k->mags[k->nmag];
 	move_runs(depot, NULL, r, false, NULL);
-	uint32_t tail = r->tail;
-	reset(r, NULL);
-	if (r->tail && tail)
-		zm_run_insert(depot, &(struct zm_piece){ r, 0, tail, false });
+	make_fresh(depot, depot, r, NULL);
 	return surplus(k, zm_zone_config.retained_regions);
 }
 

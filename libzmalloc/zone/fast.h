@@ -5,13 +5,20 @@
  * blocks: the first word of a cached block is the next one's address, the
  * second the first word, the block's address and a secret, mixed:
  *	word[0] ^ word[1] ^ address == zm_cache_key
- * Both words become zero when the block is handed out.  So a block that was
- * written to after it was freed is noticed when it is handed out again, a
- * block that is freed twice when it is freed, and no stale pointer is left in
- * a block for the leak scan to find.
+ * Both words become zero when the block is handed out, or given back to its
+ * magazine.  So a block that was written to after it was freed is noticed when
+ * it is handed out again, no stale pointer is left in a block for the leak
+ * scan to find, and a block that was freed twice is never handed out twice: it
+ * is found when it is freed if it is the latest one freed of its length or
+ * rests in its magazine again, else when the list comes to it a second time.
+ *
+ * Freeing does not read the block.  It left the processor's caches long ago,
+ * and a load that misses costs more than all the rest of free, where a store
+ * does not make anybody wait.
  *
  * No atomics and no locks here: a cache is touched by its thread alone, except
  * when other threads stand still (enumeration, fork, destruction of a zone).
+ * A cache holds blocks of the cached zone only (szone.c).
  *
  * Included by cache.c and szone.c, and by malloc/'s entry points.
  */
@@ -23,11 +30,14 @@
 
 enum {
 	ZM_KIND_SHIFT = 48,
-	/* bins: quanta of tiny (and nano) as they are, then the others' */
+	/* bins: quanta of tiny (and nano) as they are, then the others';
+	 * bin 0 and a gap between them stay empty for ever */
 	ZM_BIN_SMALL = 64,
 	ZM_BIN_MEDIUM = 130,
 	ZM_MEDIUM_BINS = 33, /* up to 1 MiB */
-	ZM_BINS = ZM_BIN_MEDIUM + ZM_MEDIUM_BINS
+	ZM_CACHED_MAX = (ZM_MEDIUM_BINS - 1) << 15,
+	ZM_BIN_BIG = ZM_BIN_MEDIUM + ZM_MEDIUM_BINS,
+	ZM_BINS = ZM_BIN_BIG + 1
 };
 
 struct zm_bin {
@@ -38,12 +48,13 @@ struct zm_bin {
 };
 
 struct zm_cache {
-	struct zm_szone *zone; /* NULL: not used so far */
 	struct zm_bin bin[ZM_BINS];
+	struct zm_szone *zone;	      /* NULL: not used so far */
 	uint32_t mag;		      /* index of this thread's magazines */
 	uint32_t hand;		      /* bin that is next to be made smaller */
 	size_t reserved;	      /* sum of limit * size over the bins */
 	size_t budget;		      /* bound of reserved */
+	size_t big_bytes;	      /* length of the block in ZM_BIN_BIG */
 	uint32_t slow;		      /* visits to the slow paths */
 	bool flush;		      /* another thread asks to flush */
 	struct zm_cache *next, *prev; /* all caches */
@@ -69,21 +80,35 @@ zm_bin_push(struct zm_bin *b, uintptr_t *p)
 	b->count++;
 }
 
-/* NULL: the slow path must do it. */
+static inline struct zm_bin *
+zm_bin_at(struct zm_cache *c, size_t offset)
+{
+	return (struct zm_bin *)((char *)c->bin + offset);
+}
+
+/*
+ * From the calling thread's cache.  NULL: the slow path must do it.  The
+ * offset of a bin is computed from the size in one piece: bins are 16 bytes,
+ * as is the quantum of the shortest blocks.
+ */
 static inline void *
-zm_fast_malloc(const struct zm_szone *z, size_t size)
+zm_fast_malloc(size_t size)
 {
 	struct zm_cache *c = zm_cache_current;
-	size_t bin;
+	size_t at;
+	static_assert(sizeof(struct zm_bin) == 16, "offsets are sizes");
 	if (ZM_LIKELY(size <= ZM_TINY_MAX))
-		bin = (size + 15) >> 4;
+		at = (size + 15) & ~(size_t)15;
 	else if (ZM_LIKELY(size <= ZM_SMALL_MAX))
-		bin = ZM_BIN_SMALL + ((size + 511) >> 9);
+		at = ZM_BIN_SMALL * 16 + (((size + 511) >> 5) & ~(size_t)15);
+	else if (size <= ZM_CACHED_MAX)
+		at = ZM_BIN_MEDIUM * 16 +
+		     (((size + 32767) >> 11) & ~(size_t)15);
 	else
 		return NULL;
-	if (ZM_UNLIKELY(!c || c->zone != z))
+	if (ZM_UNLIKELY(!c))
 		return NULL;
-	struct zm_bin *b = &c->bin[bin];
+	struct zm_bin *b = zm_bin_at(c, at);
 	uintptr_t *p = b->head;
 	if (ZM_UNLIKELY(!p || !zm_looks_cached(p)))
 		return NULL;
@@ -94,8 +119,11 @@ zm_fast_malloc(const struct zm_szone *z, size_t size)
 	return p;
 }
 
-/* The bin of a block of the cached zone that starts at p; 0: the slow path
- * must look. */
+/*
+ * The bin of a block of the cached zone that starts at p; 0: the slow path
+ * must look.  The slice's word names a nano slab's bits or a region's marks,
+ * of which one entry tells whether a block starts here, and its length.
+ */
 static inline unsigned
 zm_fast_bin(uintptr_t p)
 {
@@ -116,34 +144,43 @@ zm_fast_bin(uintptr_t p)
 			return 0;
 		return kind;
 	}
-	const struct zm_mark *marks = (const struct zm_mark *)at;
+	const zm_mark *marks = (const zm_mark *)at;
 	if (kind == ZM_KIND_TINY) {
-		unsigned mark = ZM_LOAD(&marks[low >> 8].mark);
+		unsigned mark = ZM_LOAD(&marks[low >> 8]);
 		if (ZM_UNLIKELY((low & 15) ||
 				(mark & 31) != ((low >> 4 & 15) | 16)))
 			return 0;
 		return mark >> 5;
 	}
 	if (kind == ZM_KIND_SMALL) {
-		unsigned mark = ZM_LOAD(&marks[low >> 10].mark);
+		unsigned mark = ZM_LOAD(&marks[low >> 10]);
 		if (ZM_UNLIKELY((low & 511) ||
 				(mark & 31) != ((low >> 9 & 1) | 16)))
 			return 0;
 		return ZM_BIN_SMALL + (mark >> 5);
 	}
+	if (kind == ZM_KIND_MEDIUM) {
+		unsigned mark = ZM_LOAD(marks);
+		if (ZM_UNLIKELY((low & 32767) ||
+				(mark & 31) != ((low >> 15) | 16)))
+			return 0;
+		return mark >> 5 < ZM_MEDIUM_BINS ? ZM_BIN_MEDIUM + (mark >> 5)
+						  : 0;
+	}
 	return 0;
 }
 
-/* False: the slow path must do it. */
+/* False: the slow path must do it, also for every p that is not a block's
+ * start: bin 0 has no room, ever. */
 static inline bool
 zm_fast_free(void *p)
 {
 	struct zm_cache *c = zm_cache_current;
 	unsigned bin = zm_fast_bin((uintptr_t)p);
-	if (ZM_UNLIKELY(!c || !bin))
+	if (ZM_UNLIKELY(!c))
 		return false;
 	struct zm_bin *b = &c->bin[bin];
-	if (ZM_UNLIKELY(b->count >= b->limit || zm_looks_cached(p)))
+	if (ZM_UNLIKELY(b->count >= b->limit || b->head == p))
 		return false;
 	zm_bin_push(b, p);
 	return true;

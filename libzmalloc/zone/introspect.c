@@ -127,7 +127,7 @@ walk_rregion(struct walk *w, const struct zm_rregion *r)
 	const struct zm_rack *k = r->rack;
 	uint32_t end = r->tail ? zm_granule(r, r->tail - 1) + 1 : 0;
 	for (uint32_t g = 0; g < end; g++) {
-		uint32_t mark = ZM_LOAD(&r->marks[g].mark);
+		uint32_t mark = ZM_LOAD(&r->marks[g]);
 		if (!mark)
 			continue;
 		uint32_t start = (g << k->gshift) + (mark & 15);

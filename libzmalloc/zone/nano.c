@@ -15,6 +15,7 @@
 #include "zone/directory.h"
 #include "zone/fast.h"
 #include "zone/meta.h"
+#include "zone/populate.h"
 
 enum {
 	GROUP = 16,	   /* slabs whose address space is taken at once */
@@ -91,6 +92,7 @@ pool_trim(unsigned keep, bool count)
 		if (count)
 			bytes += zm_os_resident(p, ZM_SLICE);
 		zm_os_purge(p, ZM_SLICE);
+		s->touched = 0;
 		*at = NULL;
 		pool.dirty_count--;
 		s->next = pool.clean;
@@ -214,6 +216,7 @@ slab_take(struct zm_nano_mag *m, struct zm_slab *s, unsigned count, void **out,
 	  unsigned *got)
 {
 	unsigned words = (s->slots + 63u) / 64;
+	unsigned first = *got;
 	if (!s->used && *got < count)
 		m->empties[s->class]--;
 	for (unsigned w = s->hint; w < words && *got < count; w++) {
@@ -232,6 +235,11 @@ slab_take(struct zm_nano_mag *m, struct zm_slab *s, unsigned count, void **out,
 		ZM_STORE(&s->bits[w], s->bits[w] | taken);
 		s->hint = (uint16_t)(free ? w : w + 1);
 	}
+	if (*got > first) /* they ascend */
+		zm_touch_ahead(s->r.owner, s->r.base, &s->touched,
+			       (uintptr_t)out[*got - 1] - s->r.base +
+				   s->r.quantum,
+			       ZM_SLICE);
 	if (s->used == s->slots)
 		list_drop(m, s);
 }

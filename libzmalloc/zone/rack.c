@@ -11,6 +11,8 @@
 #include "zone/arena.h"
 #include "zone/depot.h"
 #include "zone/directory.h"
+#include "zone/dirty.h"
+#include "zone/populate.h"
 #include "zone/runs.h"
 
 enum { BATCH = 64 };
@@ -23,11 +25,15 @@ address(const struct zm_rregion *r, uint32_t start)
 
 /* ---- taking ------------------------------------------------------------- */
 
-/* Marks `count` blocks of n quanta from start on. */
-static void
+/* Marks `count` blocks of n quanta from start on.  False: they may have pages
+ * that were in use before. */
+static bool
 cut(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
     unsigned count, void **out)
 {
+	uint32_t dirty = r->dirty_count
+			     ? zm_dirty_take(m, r, start, n * count)
+			     : 0;
 	for (unsigned i = 0; i < count; i++, start += n) {
 		zm_mark_set(r, start, n);
 		out[i] = address(r, start);
@@ -36,6 +42,9 @@ cut(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
 	r->blocks += count;
 	ZM_STORE(&m->used, m->used + (size_t)n * count);
 	m->blocks += count;
+	if (m->used > m->peak)
+		m->peak = m->used;
+	return !dirty;
 }
 
 static unsigned
@@ -52,12 +61,17 @@ from_runs(struct zm_rack *k, struct zm_magazine *m, uint32_t n, unsigned count,
 	if (!zm_run_best(m, k, n, &p))
 		return 0;
 	unsigned blocks = least(p.length / n, count);
-	cut(m, p.region, p.start, n, blocks, out);
-	*clean = p.clean;
+	bool fresh = cut(m, p.region, p.start, n, blocks, out);
+	*clean = k->counts_dirty ? fresh : p.clean;
+	size_t bytes = (size_t)(n * blocks) << k->qshift;
+	if (p.clean && !k->counts_dirty && bytes >= 2 * zm_os_page_size())
+		zm_touch((uintptr_t)out[0], bytes);
 	p.start += n * blocks;
 	p.length -= n * blocks;
 	if (p.length)
 		zm_run_insert(m, &p);
+	if (k->counts_dirty)
+		zm_dirty_bound(k, m, NULL);
 	return blocks;
 }
 
@@ -73,6 +87,11 @@ from_tail(struct zm_magazine *m, uint32_t n, unsigned count, void **out)
 	uint32_t start = r->tail;
 	r->tail += n * blocks;
 	cut(m, r, start, n, blocks, out);
+	if (!r->dirty)
+		zm_touch_ahead(r->r.owner, r->r.base, &r->touched,
+			       (size_t)r->tail << r->qshift, r->committed);
+	else
+		zm_dirty_bound(r->rack, m, NULL);
 	return blocks;
 }
 
@@ -272,6 +291,8 @@ grow(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
 		if (end > r->tail || zm_run_length(r, end) < more)
 			return false;
 		struct zm_piece p = zm_run_remove(m, r, end);
+		if (r->dirty_count)
+			zm_dirty_take(m, r, p.start, more);
 		p.start += more;
 		p.length -= more;
 		if (p.length)
@@ -363,7 +384,7 @@ zm_rack_block_at(struct zm_region *region, uintptr_t p, struct zm_block *out)
 	uint32_t g = zm_granule(r, quantum);
 	uint32_t looks = (r->max_quanta >> r->gshift) + 2u;
 	for (; looks; looks--, g--) {
-		uint32_t mark = ZM_LOAD(&r->marks[g].mark);
+		uint32_t mark = ZM_LOAD(&r->marks[g]);
 		uint32_t start = (g << r->gshift) + (mark & 15);
 		if ((mark & ZM_MARK_SET) && start <= quantum) {
 			uint32_t n = mark >> ZM_LENGTH_SHIFT;
@@ -410,6 +431,7 @@ zm_rack_init(struct zm_rack *k, struct zm_szone *z, enum zm_tier tier,
 	k->region_bytes = (size_t)1 << region;
 	k->commit_step = set[i].step;
 	k->zone = z;
+	k->counts_dirty = tier == ZM_TIER_MEDIUM;
 	k->mags = mags;
 	zm_lock_init(&k->table_lock, ZM_RANK_DEPOT + 1);
 	for (unsigned mag = 0; mag <= k->nmag; mag++) {
@@ -429,6 +451,8 @@ drop_list(struct zm_rack *k, struct zm_magazine *m)
 		size_t bytes = (size_t)1 << k->gbits;
 		__builtin_memset(r->marks, 0, bytes * sizeof(*r->marks));
 		__builtin_memset(r->runs, 0, bytes * sizeof(*r->runs));
+		if (r->dirty)
+			__builtin_memset(r->dirty, 0, r->quanta / 8);
 		zm_regions_drop(k, r, false);
 	}
 }

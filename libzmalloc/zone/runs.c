@@ -6,6 +6,8 @@
  */
 #include "zone/runs.h"
 
+#include "zone/dirty.h"
+
 struct zm_rregion *
 zm_slot_region(const struct zm_rack *k, uint32_t slot)
 {
@@ -41,7 +43,7 @@ zm_run_insert(struct zm_magazine *m, const struct zm_piece *p)
 	struct zm_run *run = &r->runs[g];
 	run->word = zm_sub(r, p->start) | (p->clean ? ZM_RUN_CLEAN : 0) |
 		    p->length << ZM_LENGTH_SHIFT;
-	r->marks[zm_granule(r, p->start + p->length - 1)].run_end = (uint16_t)g;
+	r->run_end[zm_granule(r, p->start + p->length - 1)] = (uint16_t)g;
 	run->prev = ZM_NIL;
 	run->next = m->head[slot];
 	if (run->next != ZM_NIL)
@@ -94,7 +96,7 @@ run_before(const struct zm_rregion *r, uint32_t start)
 {
 	if (!start)
 		return start;
-	uint32_t g = r->marks[zm_granule(r, start - 1)].run_end;
+	uint32_t g = r->run_end[zm_granule(r, start - 1)];
 	uint32_t word = r->runs[g].word;
 	uint32_t at = (g << r->gshift) + (word & 15);
 	if (word && at + (word >> ZM_LENGTH_SHIFT) == start)
@@ -169,35 +171,14 @@ zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length,
 	return gone && whole && low == start && high == end;
 }
 
-/* A freed run above this size gives its pages back; medium only.  The more is
- * in use, the more may stay, so that hot blocks keep their pages. */
-static uint32_t
-window(const struct zm_magazine *m, const struct zm_rack *k)
-{
-	size_t bytes = (m->used << k->qshift) / 16, limit = 3 << 19;
-	if (bytes > 1)
-		bytes = (size_t)1 << (64 - __builtin_clzll(bytes - 1));
-	if (bytes < limit)
-		bytes = limit;
-	return (uint32_t)(bytes >> k->qshift);
-}
-
 static void
-purge_by_rule(struct zm_rack *k, struct zm_magazine *m,
-	      const struct zm_piece *joined, uint32_t start, uint32_t n,
+purge_by_rule(const struct zm_piece *joined, uint32_t start, uint32_t n,
 	      bool depot)
 {
 	struct zm_piece p = *joined;
-	bool gone;
-	if (p.clean)
+	if (p.clean || (!depot && !zm_zone_config.aggressive_madvise))
 		return;
-	if (depot || zm_zone_config.aggressive_madvise)
-		gone = zm_piece_purge(&p, start, n, NULL);
-	else if (k->tier == ZM_TIER_MEDIUM && p.length > window(m, k))
-		gone = zm_piece_purge(&p, p.start, p.length, NULL);
-	else
-		return;
-	if (gone)
+	if (zm_piece_purge(&p, start, n, NULL))
 		p.region->runs[zm_granule(p.region, p.start)].word |=
 		    ZM_RUN_CLEAN;
 }
@@ -210,5 +191,14 @@ zm_quanta_free(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
 	ZM_STORE(&m->used, m->used - n);
 	struct zm_piece p =
 	    zm_run_free(m, (struct zm_piece){ r, start, n, false });
-	purge_by_rule(k, m, &p, start, n, depot);
+	if (!r->dirty) {
+		purge_by_rule(&p, start, n, depot);
+		return;
+	}
+	zm_dirty_add(m, r, start, n);
+	if (depot || zm_zone_config.aggressive_madvise)
+		zm_dirty_purge(m, &(struct zm_piece){ r, start, n, false }, n,
+			       NULL);
+	else
+		zm_dirty_bound(k, m, &p);
 }

@@ -39,14 +39,14 @@ zm_mark_set(struct zm_rregion *r, uint32_t start, uint32_t length)
 	uint32_t mark =
 	    length ? zm_sub(r, start) | ZM_MARK_SET | length << ZM_LENGTH_SHIFT
 		   : 0;
-	ZM_STORE(&r->marks[zm_granule(r, start)].mark, (uint16_t)mark);
+	ZM_STORE(&r->marks[zm_granule(r, start)], (zm_mark)mark);
 }
 
 /* Length of the block that starts at that quantum, or 0. */
 static inline uint32_t
 zm_mark_length(const struct zm_rregion *r, uint32_t start)
 {
-	uint32_t mark = ZM_LOAD(&r->marks[zm_granule(r, start)].mark);
+	uint32_t mark = ZM_LOAD(&r->marks[zm_granule(r, start)]);
 	return (mark & 31) == (zm_sub(r, start) | ZM_MARK_SET)
 		   ? mark >> ZM_LENGTH_SHIFT
 		   : 0;

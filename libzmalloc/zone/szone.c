@@ -147,8 +147,7 @@ rack_for(struct zm_szone *z, size_t size)
 	return NULL;
 }
 
-/* A block that no cache holds.  Its first words may look cached when it was
- * in a bin once. */
+/* A block that no cache holds. */
 static void *
 alloc_direct(struct zm_szone *z, size_t size, bool *zero)
 {
@@ -157,15 +156,12 @@ alloc_direct(struct zm_szone *z, size_t size, bool *zero)
 	if (size <= ZM_NANO_MAX && z->nano) {
 		unsigned class = size ? (unsigned)((size + 15) >> 4) : 1;
 		zm_nano_take(z, any_mag(z), class, 1, &p);
-	} else {
-		struct zm_rack *k = rack_for(z, size);
-		if (!k)
-			return zm_large_alloc(z, size, 1, zero);
-		p = zm_rack_alloc(k, any_mag(z), zm_rack_quanta(k, size), zero);
+		return p;
 	}
-	if (p && z->cached && !*zero)
-		memset(p, 0, 2 * sizeof(uintptr_t));
-	return p;
+	struct zm_rack *k = rack_for(z, size);
+	if (!k)
+		return zm_large_alloc(z, size, 1, zero);
+	return zm_rack_alloc(k, any_mag(z), zm_rack_quanta(k, size), zero);
 }
 
 static void *
@@ -173,14 +169,18 @@ alloc(struct zm_szone *z, size_t size, bool *zero)
 {
 	struct zm_cache *c = zm_cache_of(z);
 	unsigned bin = c ? zm_bin_for(size) : 0;
-	if (bin && (bin < ZM_BIN_MEDIUM || z->medium)) {
-		struct zm_bin *b = &c->bin[bin];
-		if (b->head || bin < ZM_BIN_MEDIUM) {
-			*zero = false;
-			return zm_cache_alloc(c, bin);
-		}
+	void *p = NULL;
+	if (bin && (bin < ZM_BIN_MEDIUM || c->bin[bin].head)) {
+		*zero = false;
+		return zm_cache_alloc(c, bin);
 	}
-	return alloc_direct(z, size, zero);
+	if (c && bin) {
+		zm_cache_asked(c, bin);
+	} else if (c && size <= ZM_MEDIUM_MAX) {
+		*zero = false;
+		p = zm_cache_take_big(c, zm_round_up(size, (size_t)1 << 15));
+	}
+	return p ? p : alloc_direct(z, size, zero);
 }
 
 static void *
@@ -198,7 +198,7 @@ malloc_slow(struct zm_szone *z, size_t size)
 void *
 zm_szone_malloc(struct zm_szone *z, size_t size)
 {
-	void *p = zm_fast_malloc(z, size);
+	void *p = z->cached ? zm_fast_malloc(size) : NULL;
 	return ZM_LIKELY(p != NULL) ? p : malloc_slow(z, size);
 }
 
@@ -208,7 +208,7 @@ zm_szone_calloc(struct zm_szone *z, size_t size)
 	bool zero = false;
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	void *p = zm_fast_malloc(z, size);
+	void *p = z->cached ? zm_fast_malloc(size) : NULL;
 	if (!p)
 		p = alloc(z, size, &zero);
 	if (p && !zero)
@@ -238,11 +238,8 @@ memalign_direct(struct zm_szone *z, size_t align, size_t size, bool *zero)
 			continue;
 		unsigned n = zm_rack_quanta(k, size);
 		void *p = zm_rack_memalign(k, any_mag(z), n, align);
-		if (!p)
-			continue;
-		if (z->cached)
-			memset(p, 0, 2 * sizeof(uintptr_t));
-		return p;
+		if (p)
+			return p;
 	}
 	return zm_large_alloc(z, size, align, zero);
 }
@@ -325,7 +322,8 @@ free_slow(struct zm_szone *z, struct zm_region *r, void *p)
 		}
 		struct zm_cache *c = zm_cache_of(z);
 		unsigned bin = c ? zm_bin_for(bytes) : 0;
-		if (bin && zm_cache_put(c, bin, p))
+		if (bin ? zm_cache_put(c, bin, p)
+			: c && zm_cache_put_big(c, p, bytes))
 			return;
 	}
 	free_uncached(z, r, p);

@@ -79,7 +79,8 @@ struct zm_slab {
 	uint16_t mag;
 	uint8_t class; /* 1..16: slot size / 16 */
 	bool listed;
-	uintptr_t slice; /* its slice, also while it is free */
+	size_t touched; /* bytes from the start that were made present */
+	uintptr_t slice;  /* its slice, also while it is free */
 	uint64_t bits[ZM_SLAB_WORDS];
 };
 
@@ -97,15 +98,15 @@ enum { ZM_SLOTS = 257, ZM_SLOT_WORDS = 5, ZM_RACKS = 3 };
 #define ZM_NIL UINT32_C(0)
 
 /*
- * The mark of the block that starts in a granule: bits 0-3 its quantum within
- * the granule, bit 4 set, bits 5-13 its length in quanta; 0: none.
- * run_end: where a run ends in this granule, the granule in which it starts
- * (a hint: valid only if that run's own word agrees).
+ * Three arrays beside a region, an entry per granule:
+ * mark     of the block that starts there: bits 0-3 its quantum within the
+ *          granule, bit 4 set, bits 5-13 its length in quanta; 0: none.  Apart
+ *          from the others because free() reads nothing else.
+ * run_end  where a run ends there, the granule in which it starts (a hint:
+ *          valid only if that run's own word agrees).
+ * run      the run that starts there.
  */
-struct zm_mark {
-	uint16_t mark;
-	uint16_t run_end;
-};
+typedef uint16_t zm_mark;
 
 /* The run that starts in a granule.  word: bits 0-3 as in a mark, bit 4 pages
  * are known to be zero, bits 5-31 length in quanta; 0: no run. */
@@ -118,17 +119,22 @@ struct zm_run {
 struct zm_rack;
 
 /*
- * One region of a rack.  Type-stable, followed by marks and runs.
+ * One region of a rack.  Type-stable, followed by marks, run ends, runs and,
+ * in a rack that keeps count of pages (medium), a bit for each quantum.
  *   used == sum of lengths of marked blocks and a last-free block
  *   these and runs cover [0, tail) without overlap
  *   [tail, quanta) was never handed out and reads as zero
+ *   a bit of dirty set <=> the quantum is in a run and may have pages
  */
 struct zm_rregion {
 	struct zm_region r;
 	struct zm_rack *rack;
 	struct zm_rregion *next, *prev; /* regions of the magazine */
-	struct zm_mark *marks;
+	zm_mark *marks;
+	uint16_t *run_end;
 	struct zm_run *runs;
+	uint64_t *dirty; /* NULL: not counted */
+	uint32_t dirty_count;
 	uint8_t qshift, gshift; /* as the rack's, and as constant as marks */
 	uint16_t max_quanta;
 	uint32_t slot; /* index in the rack's table: part of references */
@@ -136,18 +142,22 @@ struct zm_rregion {
 	uint32_t used, blocks;
 	uint32_t mag; /* index of the magazine; changes under both locks */
 	size_t committed;
+	size_t touched; /* bytes from the start that were made present */
 };
 
 /*
  *   slot i of head holds the runs of i quanta, the last one all longer ones
  *   bit i of map set <=> head[i] != nil
  *   used == sum over its regions, likewise quanta
+ *   dirty == number of dirty bits of its regions
+ *   peak >= used, sinks towards it with each free
  */
 struct zm_magazine {
 	struct zm_lock lock;
 	struct zm_rregion *regions, *bump; /* bump: has a tail */
 	uint32_t count;
 	size_t used, blocks, quanta;
+	size_t dirty, peak; /* quanta */
 	void *last; /* last-free block; NULL: none */
 	struct zm_rregion *last_region;
 	uint32_t last_quanta;
@@ -162,6 +172,7 @@ struct zm_rack {
 	uint8_t gbits;	     /* log2 of granules per region, at most */
 	uint16_t max_quanta; /* longest block */
 	uint16_t nmag;
+	bool counts_dirty;
 	size_t region_bytes;
 	size_t commit_step;
 	struct zm_szone *zone;
@@ -205,6 +216,7 @@ struct zm_szone {
 	size_t meta_bytes;
 	uint32_t next_mag; /* magazine of the next thread */
 	size_t max_in_use;
+	size_t touched; /* bytes made present ahead of use: populate.h */
 	struct zm_nano_mag *nano_mags; /* [nmag] */
 	struct zm_large_zone large;
 	struct zm_rack rack[ZM_RACKS];
@@ -215,6 +227,7 @@ enum {
 	ZM_KIND_NONE = 0, /* 1..16: nano of a cached zone */
 	ZM_KIND_TINY = 17,
 	ZM_KIND_SMALL = 18,
+	ZM_KIND_MEDIUM = 19,
 };
 
 #endif

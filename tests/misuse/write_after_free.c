@@ -1,4 +1,4 @@
-/* expect: write_after_free(PID) malloc: *** error for object ADDRESS: Incorrect checksum for freed object: probably modified after being freed */
+/* expect: write_after_free(PID) malloc: *** error for object ADDRESS: Incorrect checksum for freed object: probably modified after being freed, or freed twice */
 /* expect: *** set a breakpoint in malloc_error_break to debug */
 /* A freed block is written to, and noticed when it is handed out. */
 #include <stdint.h>

@@ -1,0 +1,37 @@
+/*
+ * dirty.h - which free quanta of a rack still have pages, and how many may.
+ *
+ * Medium blocks are long, so giving their pages back at each free and faulting
+ * them in again would cost far more than all else.  The rack counts its dirty
+ * quanta (struct zm_rregion, struct zm_magazine) and lets
+ *	used + dirty <= peak + peak / 2
+ * where peak follows the bytes in use up at once and down slowly: memory that
+ * was in use a moment ago may stay, so that a program which frees and
+ * allocates the like goes round in warm pages.  The half above the peak is
+ * what long blocks of random lengths leave between them.
+ *
+ * All under the lock of the magazine that owns the region, r->dirty not NULL.
+ * Called by runs.c, rack.c and depot.c.
+ */
+#ifndef ZMALLOC_ZONE_DIRTY_H
+#define ZMALLOC_ZONE_DIRTY_H
+
+#include "zone/runs.h"
+
+/* Quanta [start, start + n) leave a run: they count no more.  Returns how many
+ * were dirty. */
+uint32_t zm_dirty_take(struct zm_magazine *, struct zm_rregion *,
+		       uint32_t start, uint32_t n);
+/* They join a run with their pages. */
+void zm_dirty_add(struct zm_magazine *, struct zm_rregion *, uint32_t start,
+		  uint32_t n);
+/* Gives the pages of at most `most` dirty quanta of a piece back, from its end
+ * on; returns how many.  Bytes that were present are added to *returned. */
+uint32_t zm_dirty_purge(struct zm_magazine *, const struct zm_piece *,
+			uint32_t most, size_t *returned);
+/* After a change: purges what is above the bound; last, if not NULL, the piece
+ * that was just freed. */
+void zm_dirty_bound(struct zm_rack *, struct zm_magazine *,
+		    const struct zm_piece *last);
+
+#endif
