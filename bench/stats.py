@@ -96,6 +96,13 @@ class Table:
                 len(ratios), self.rows)
             cells.append("%*s" % (width, part + mean))
         print(*cells)
+        if self.options.inverse:
+            cells = ["%-20s" % "as good (<= 1.03x)"]
+            for v, ratios in self.ratios.items():
+                count = "%d of %d" % (sum(r <= 1.03 for r in ratios), len(ratios))
+                width = 10 if v == "best peer" else 14
+                cells.append("%*s" % (width, count if ratios else ""))
+            print(*cells)
 
 
 def main():
