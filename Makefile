@@ -123,7 +123,9 @@ demo: deps
 	@$(MAKE) --no-print-directory all $(O)/examples/shop
 	@BUILD=$(O) examples/demo
 
-bench: all
+bench:
+	@ZM_DEPS=bench sh .ci/deps
+	@$(MAKE) --no-print-directory all
 	@BUILD=$(O) bench/run
 
 # Test programs: one source, one program; unit tests see the library's insides.
