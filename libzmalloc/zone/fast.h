@@ -9,8 +9,8 @@
  * magazine.  So a block that was written to after it was freed is noticed when
  * it is handed out again, no stale pointer is left in a block for the leak
  * scan to find, and a block that was freed twice is never handed out twice: it
- * is found when it is freed if it is the latest one freed of its length or
- * rests in its magazine again, else when the list comes to it a second time.
+ * is found when it is freed if it is one of the latest two freed of its length
+ * or rests in its magazine again, else when the list comes to it once more.
  *
  * Freeing does not read the block.  It left the processor's caches long ago,
  * and a load that misses costs more than all the rest of free, where a store
@@ -180,7 +180,10 @@ zm_fast_free(void *p)
 	if (ZM_UNLIKELY(!c))
 		return false;
 	struct zm_bin *b = &c->bin[bin];
-	if (ZM_UNLIKELY(b->count >= b->limit || b->head == p))
+	uintptr_t *head = b->head;
+	if (ZM_UNLIKELY(b->count >= b->limit))
+		return false;
+	if (head && ZM_UNLIKELY(head == p || head[0] == (uintptr_t)p))
 		return false;
 	zm_bin_push(b, p);
 	return true;

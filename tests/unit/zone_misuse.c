@@ -67,6 +67,15 @@ free_twice_later(size_t size)
 	zm_szone_free(z, r, p);
 }
 
+/* A cache notices at the latest when it would hand the block out again. */
+static void
+free_twice_and_ask(size_t size)
+{
+	free_twice_later(size);
+	for (int i = 0; i < 1000; i++)
+		zm_szone_malloc(z, size);
+}
+
 static void
 free_inside(size_t size)
 {
@@ -109,7 +118,10 @@ all(bool cached)
 	const char *twice = "Double free of object";
 	for (unsigned i = 0; i < SIZES; i++) {
 		dies(free_twice, sizes[i], twice, "twice");
-		dies(free_twice_later, sizes[i], twice, "later");
+		if (cached)
+			dies(free_twice_and_ask, sizes[i], "", "later");
+		else
+			dies(free_twice_later, sizes[i], twice, "later");
 		dies(free_odd, sizes[i], "Non-aligned pointer", "odd");
 		if (sizes[i] > 16)
 			dies(free_inside, sizes[i], not, "inside");
