@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # scripts for tests/real.sh
 # real_building.sh - what developers run, with the library preloaded:
 # compilers, linkers, build tools, git, debuggers; see tests/real.sh.
 . tests/real.sh
@@ -24,7 +25,7 @@ awk 'BEGIN {
 # ---- compilers -----------------------------------------------------------------
 
 program gcc gcc gcc:cc1 'gcc -O2 -g -Wall -c -o o.o "$D/prog.c"; gcc -c "$D/data.csv" "$D/nothing.c"'
-program 'gcc, a program' gcc gcc:ld* 'gcc -O1 -flto -o o "$D/prog.c" && ./o'
+program 'gcc, a program' gcc gcc:*ld.bfd 'gcc -O1 -flto -o o "$D/prog.c" && ./o'
 program g++ g++ g++:cc1plus 'g++ -O1 -std=c++17 -S -o o.s "$D/prog.cc"'
 program clang clang clang:clang* 'clang -O2 -g -c -o o.o "$D/prog.c"; clang -c "$D/nothing.c"'
 program clang++ clang clang++:clang* 'clang++ -O1 -std=c++17 -S -o o.s "$D/prog.cc"'
@@ -57,7 +58,7 @@ add_executable(p p.c)" | sed "1icmake_minimum_required(VERSION 3.10)" >CMakeList
 cmake -S . -B b >/dev/null; echo $?; make -s -C b -j2 >/dev/null; b/p; rm -rf b'
 program ninja ninja-build ninja '
 { printf "rule t\n command = touch \$out\n"; for i in $(seq 60); do echo "build o$i: t $( [ $i = 1 ] || echo o$((i / 2)) )"; done; } >build.ninja
-ninja -j3 >/dev/null; echo $?; ninja -n; ninja -t graph | md5sum; rm -f .ninja_*'
+ninja -j3 >/dev/null; echo $?; ninja -n; ninja -t targets all | md5sum; rm -f .ninja_*'
 program git git git '
 export GIT_AUTHOR_DATE="2020-01-01 00:00" GIT_COMMITTER_DATE="2020-01-01 00:00"
 git -c init.defaultBranch=m init -q r; cd r; git config user.email a@example.org; git config user.name a

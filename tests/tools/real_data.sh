@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # scripts for tests/real.sh
 # real_data.sh - programs that turn files into other files, with the library
 # preloaded: data, compressors, media, documents; see tests/real.sh.
 . tests/real.sh

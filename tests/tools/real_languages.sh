@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # scripts for tests/real.sh
 # real_languages.sh - interpreters, compilers with a runtime of their own,
 # shells and editors with the library preloaded; see tests/real.sh.
 . tests/real.sh
