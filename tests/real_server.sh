@@ -1,8 +1,10 @@
 # shellcheck shell=bash disable=SC2154 # start, ready, load, stop: the caller's
-# real_server.sh - servers under a bounded load with the library preloaded,
-# sourced by tests/tools/real_stores.sh and real_web.sh.  They listen on a socket file or on a free port of
-# loopback; the answers and the exit status are compared with those of a run
-# without the library, and no process may be left.
+# real_server.sh - servers under a bounded load with the library preloaded;
+# sourced by tests/tools/real_stores.sh and real_web.sh.  They listen on a
+# socket file or on a free port of loopback; the answers and the exit status
+# are compared with those of a run without the library, and no process may be
+# left.
+#
 # Servers that are started by root run as somebody else, who must get there.
 export TMPDIR=/tmp
 . tests/real.sh

@@ -69,7 +69,7 @@ cd ..; git clone -q r c; git -C c log --oneline; git -C c grep -c 77; git -C c d
 program gdb gdb gdb '
 gcc -g -O0 -o o "$D/prog.c" 2>/dev/null; gdb -nx -batch -ex "info line main" -ex "disassemble main" /bin/true
 gdb -nx -batch -iex "set debuginfod enabled off" -ex "break main" -ex "run" -ex "next" -ex "info locals" -ex "continue" ./o 2>&1 |
-    grep -aE "^n = |Breakpoint 1|^[0-9]+$|exited"'
+    sed "s/process [0-9]*//" | grep -aE "^n = |Breakpoint 1|^[0-9]+$|exited"'
 program qemu-user qemu-user qemu-aarch64:qemu-aarch64* '
 echo "int main(void) { volatile int n = 0; for (int i = 0; i < 1000000; i++) n += i; return n & 127; }" >a.c
 aarch64-linux-gnu-gcc -O1 -static -o a a.c 2>/dev/null || exit 3; qemu-aarch64 ./a; echo $?; rm a'
