@@ -31,21 +31,27 @@
 #include "os/os.h"
 
 /* Addresses come from the GOT: the first definition in the global scope. */
-#define BLOCK_FUNCTIONS(X)                                                    \
-	X(malloc)                                                             \
-	X(free) X(calloc) X(realloc) X(reallocarray) X(memalign)              \
-	    X(aligned_alloc) X(posix_memalign) X(valloc) X(pvalloc) X(cfree)  \
-		X(malloc_usable_size) X(free_sized) X(free_aligned_sized)     \
-		    X(__libc_malloc) X(__libc_free) X(__libc_calloc)          \
-			X(__libc_realloc) X(__libc_memalign) X(__libc_valloc) \
-			    X(__libc_pvalloc)
+/* clang-format off */
+#define BLOCK_FUNCTIONS(X) \
+	X(malloc) X(free) X(calloc) X(realloc) \
+	X(reallocarray) X(memalign) X(aligned_alloc) X(posix_memalign) \
+	X(valloc) X(pvalloc) X(cfree) X(malloc_usable_size) \
+	X(free_sized) X(free_aligned_sized) X(__libc_malloc) X(__libc_free) \
+	X(__libc_calloc) X(__libc_realloc) X(__libc_memalign) X(__libc_valloc) \
+	X(__libc_pvalloc)
+/* clang-format on */
 
 enum { FUNCTIONS_MAX = 32 };
 
+typedef ElfW(Addr) elf_addr;
+typedef ElfW(Sym) elf_sym;
+typedef ElfW(Dyn) elf_dyn;
+typedef ElfW(Phdr) elf_phdr;
+
 /* A module's dynamic symbols. */
 struct symbols {
-	ElfW(Addr) bias;
-	ElfW(Sym) * table;
+	elf_addr bias;
+	elf_sym *table;
 	const char *names;
 	const uint32_t *hash; /* DT_GNU_HASH */
 	const char *soname;
@@ -53,8 +59,8 @@ struct symbols {
 
 /* A symbol and what it is to mean. */
 struct change {
-	ElfW(Sym) * symbol;
-	ElfW(Addr) value;
+	elf_sym *symbol;
+	elf_addr value;
 };
 
 struct changes {
@@ -65,11 +71,10 @@ struct changes {
 /* ---- reading ------------------------------------------------------------ */
 
 static bool
-inside(const struct dl_phdr_info *info, uintptr_t p,
-       const ElfW(Phdr) * *segment)
+inside(const struct dl_phdr_info *info, uintptr_t p, const elf_phdr **segment)
 {
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+		const elf_phdr *h = &info->dlpi_phdr[i];
 		if (h->p_type != PT_LOAD ||
 		    p - info->dlpi_addr - h->p_vaddr >= h->p_memsz)
 			continue;
@@ -82,15 +87,15 @@ inside(const struct dl_phdr_info *info, uintptr_t p,
 static bool
 read_symbols(const struct dl_phdr_info *info, struct symbols *s)
 {
-	const ElfW(Dyn) *d = NULL;
-	ElfW(Xword) soname = 0;
+	const elf_dyn *d = NULL;
+	uint64_t soname = 0;
 	for (unsigned i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
 			d = (const void *)(info->dlpi_addr +
 					   info->dlpi_phdr[i].p_vaddr);
 	*s = (struct symbols){ .bias = info->dlpi_addr };
 	for (; d && d->d_tag != DT_NULL; d++) {
-		ElfW(Addr) p = d->d_un.d_ptr;
+		elf_addr p = d->d_un.d_ptr;
 		if (d->d_tag == DT_SYMTAB)
 			s->table = (void *)p;
 		else if (d->d_tag == DT_STRTAB)
@@ -120,16 +125,16 @@ gnu_hash(const char *name)
 /* All definitions of a name; there is one for each version of it. */
 static void
 collect(struct changes *c, const struct symbols *s, const char *name,
-	ElfW(Addr) function)
+	elf_addr function)
 {
 	uint32_t buckets = s->hash[0], first = s->hash[1], words = s->hash[2];
 	const uint32_t *bucket =
-	    s->hash + 4 + words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+	    s->hash + 4 + words * (sizeof(elf_addr) / sizeof(uint32_t));
 	const uint32_t *chain = bucket + buckets;
 	uint32_t h = gnu_hash(name);
 	uint32_t i = buckets ? bucket[h % buckets] : 0;
 	for (; i >= first && i; i++) {
-		ElfW(Sym) *y = &s->table[i];
+		elf_sym *y = &s->table[i];
 		uint32_t link = chain[i - first];
 		if ((link | 1) == (h | 1) && y->st_shndx != SHN_UNDEF &&
 		    ELF64_ST_TYPE(y->st_info) == STT_FUNC &&
@@ -155,8 +160,8 @@ apply(const struct changes *c, unsigned segment_flags)
 		uintptr_t p = (uintptr_t)c->list[i].symbol;
 		if ((p & mask) < from)
 			from = p & mask;
-		if (p + sizeof(ElfW(Sym)) > to)
-			to = p + sizeof(ElfW(Sym));
+		if (p + sizeof(elf_sym) > to)
+			to = p + sizeof(elf_sym);
 	}
 	if (to <= from)
 		return;
@@ -173,7 +178,7 @@ static int
 visit(struct dl_phdr_info *info, size_t bytes, void *seen_ours)
 {
 	struct symbols s;
-	const ElfW(Phdr) * segment;
+	const elf_phdr *segment;
 	struct changes c = { 0 };
 	(void)bytes;
 	if (inside(info, (uintptr_t)&zm_slow, &segment))
@@ -184,7 +189,7 @@ visit(struct dl_phdr_info *info, size_t bytes, void *seen_ours)
 	    !inside(info, (uintptr_t)s.table, &segment) ||
 	    (segment->p_flags & PF_W))
 		return 1;
-#define COLLECT(name) collect(&c, &s, #name, (ElfW(Addr)) & name);
+#define COLLECT(name) collect(&c, &s, #name, (elf_addr)&name);
 	BLOCK_FUNCTIONS(COLLECT)
 #undef COLLECT
 	apply(&c, segment->p_flags);
