@@ -211,6 +211,7 @@ __attribute__((constructor)) static void
 library_begin(void)
 {
 	zm_boot_once();
+	zm_deepbind_start();
 	if (on_exit(at_exit, NULL))
 		exit_parts++;
 	if (zm_hook)

@@ -76,6 +76,9 @@ void zm_fork_start(void);
 bool zm_fork_pause(void);
 void zm_fork_resume(void);
 
+/* deepbind.c: leaves nobody a way to libc's own malloc. */
+void zm_deepbind_start(void);
+
 /* check.c: counts an operation, and checks all zones when it is time. */
 void zm_check_start(void);
 void zm_check_tick(void);

@@ -1,0 +1,204 @@
+/*
+ * deepbind.c - libc's own malloc is not to be found by anybody.
+ *
+ * The global scope has our malloc in front of libc's, and libc itself calls
+ * ours.  Two roads lead past that: a module opened with RTLD_DEEPBIND looks
+ * into its own dependencies first, and dlsym(dlopen("libc.so.6"), "free") asks
+ * libc alone.  Both get libc's functions, and the first block of strdup,
+ * getline or the program that they free kills the program (php's modules do).
+ *
+ * So the entries of libc's symbol table that name functions which take or
+ * return blocks are made to mean what the global scope means by them.  Whatever
+ * the dynamic linker resolves from then on, a module's relocations before its
+ * constructors as well as dlsym, ends here; all other symbols keep the order
+ * that the program asked for.  What is bound already does not change, it is
+ * ours anyway.  The table lies in a private mapping; a few pages of it are
+ * copied by the writes.
+ *
+ * Nothing is done where libc comes before this library in the order of loading
+ * (then libc's malloc is the program's), where there is no libc.so, or where
+ * the kernel does not allow the write.  Called once, from the constructor.
+ * From libc: dl_iterate_phdr, memory and string functions.
+ */
+#include <link.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "malloc/entry.h"
+#include "malloc/state.h"
+#include "os/os.h"
+
+/* Addresses come from the GOT: the first definition in the global scope. */
+/* clang-format off */
+#define BLOCK_FUNCTIONS(X) \
+	X(malloc) X(free) X(calloc) X(realloc) \
+	X(reallocarray) X(memalign) X(aligned_alloc) X(posix_memalign) \
+	X(valloc) X(pvalloc) X(cfree) X(malloc_usable_size) \
+	X(free_sized) X(free_aligned_sized) X(__libc_malloc) X(__libc_free) \
+	X(__libc_calloc) X(__libc_realloc) X(__libc_memalign) X(__libc_valloc) \
+	X(__libc_pvalloc)
+/* clang-format on */
+
+enum { FUNCTIONS_MAX = 32 };
+
+typedef ElfW(Addr) elf_addr;
+typedef ElfW(Sym) elf_sym;
+typedef ElfW(Dyn) elf_dyn;
+typedef ElfW(Phdr) elf_phdr;
+
+/* A module's dynamic symbols. */
+struct symbols {
+	elf_addr bias;
+	elf_sym *table;
+	const char *names;
+	const uint32_t *hash; /* DT_GNU_HASH */
+	const char *soname;
+};
+
+/* A symbol and what it is to mean. */
+struct change {
+	elf_sym *symbol;
+	elf_addr value;
+};
+
+struct changes {
+	unsigned count;
+	struct change list[FUNCTIONS_MAX];
+};
+
+/* ---- reading ------------------------------------------------------------ */
+
+static bool
+inside(const struct dl_phdr_info *info, uintptr_t p, const elf_phdr **segment)
+{
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const elf_phdr *h = &info->dlpi_phdr[i];
+		if (h->p_type != PT_LOAD ||
+		    p - info->dlpi_addr - h->p_vaddr >= h->p_memsz)
+			continue;
+		*segment = h;
+		return true;
+	}
+	return false;
+}
+
+static bool
+read_symbols(const struct dl_phdr_info *info, struct symbols *s)
+{
+	const elf_dyn *d = NULL;
+	uint64_t soname = 0;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			d = (const void *)(info->dlpi_addr +
+					   info->dlpi_phdr[i].p_vaddr);
+	*s = (struct symbols){ .bias = info->dlpi_addr };
+	for (; d && d->d_tag != DT_NULL; d++) {
+		elf_addr p = d->d_un.d_ptr;
+		if (d->d_tag == DT_SYMTAB)
+			s->table = (void *)p;
+		else if (d->d_tag == DT_STRTAB)
+			s->names = (const void *)p;
+		else if (d->d_tag == DT_GNU_HASH)
+			s->hash = (const void *)p;
+		else if (d->d_tag == DT_SONAME)
+			soname = d->d_un.d_val;
+	}
+	/* the vDSO's are not relocated; it is no libc */
+	if (!s->table || !s->names || !s->hash ||
+	    (uintptr_t)s->names < info->dlpi_addr)
+		return false;
+	s->soname = s->names + soname;
+	return true;
+}
+
+static uint32_t
+gnu_hash(const char *name)
+{
+	uint32_t h = 5381;
+	for (; *name; name++)
+		h = h * 33 + (unsigned char)*name;
+	return h;
+}
+
+/* All definitions of a name; there is one for each version of it. */
+static void
+collect(struct changes *c, const struct symbols *s, const char *name,
+	elf_addr function)
+{
+	uint32_t buckets = s->hash[0], first = s->hash[1], words = s->hash[2];
+	const uint32_t *bucket =
+	    s->hash + 4 + words * (sizeof(elf_addr) / sizeof(uint32_t));
+	const uint32_t *chain = bucket + buckets;
+	uint32_t h = gnu_hash(name);
+	uint32_t i = buckets ? bucket[h % buckets] : 0;
+	for (; i >= first && i; i++) {
+		elf_sym *y = &s->table[i];
+		uint32_t link = chain[i - first];
+		if ((link | 1) == (h | 1) && y->st_shndx != SHN_UNDEF &&
+		    ELF64_ST_TYPE(y->st_info) == STT_FUNC &&
+		    strcmp(s->names + y->st_name, name) == 0 &&
+		    c->count < FUNCTIONS_MAX)
+			c->list[c->count++] =
+			    (struct change){ y, function - s->bias };
+		if (link & 1)
+			break;
+	}
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* The pages are writable for the moment of the write only. */
+static void
+apply(const struct changes *c, unsigned segment_flags)
+{
+	uintptr_t mask = ~(uintptr_t)(zm_os_page_size() - 1);
+	uintptr_t from = UINTPTR_MAX, to = 0;
+	int prot = PROT_READ | (segment_flags & PF_X ? PROT_EXEC : 0);
+	for (unsigned i = 0; i < c->count; i++) {
+		uintptr_t p = (uintptr_t)c->list[i].symbol;
+		if ((p & mask) < from)
+			from = p & mask;
+		if (p + sizeof(elf_sym) > to)
+			to = p + sizeof(elf_sym);
+	}
+	if (to <= from)
+		return;
+	to = (to + ~mask) & mask;
+	if (zm_os_protect((void *)from, to - from, prot | PROT_WRITE))
+		return;
+	for (unsigned i = 0; i < c->count; i++)
+		c->list[i].symbol->st_value = c->list[i].value;
+	zm_os_protect((void *)from, to - from, prot);
+}
+
+/* Modules come in the order in which the global scope is searched. */
+static int
+visit(struct dl_phdr_info *info, size_t bytes, void *seen_ours)
+{
+	struct symbols s;
+	const elf_phdr *segment;
+	struct changes c = { 0 };
+	(void)bytes;
+	if (inside(info, (uintptr_t)&zm_slow, &segment))
+		*(bool *)seen_ours = true;
+	if (!read_symbols(info, &s) || strncmp(s.soname, "libc.so.", 8) != 0)
+		return 0;
+	if (!*(bool *)seen_ours ||
+	    !inside(info, (uintptr_t)s.table, &segment) ||
+	    (segment->p_flags & PF_W))
+		return 1;
+#define COLLECT(name) collect(&c, &s, #name, (elf_addr)&name);
+	BLOCK_FUNCTIONS(COLLECT)
+#undef COLLECT
+	apply(&c, segment->p_flags);
+	return 1;
+}
+
+void
+zm_deepbind_start(void)
+{
+	bool seen_ours = false;
+	dl_iterate_phdr(visit, &seen_ours);
+}
