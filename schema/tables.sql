@@ -110,6 +110,18 @@ CREATE TABLE stack_sample (
   PRIMARY KEY (stack_id, sample)
 ) WITHOUT ROWID;
 
+-- How often trace points were passed; internal 0: one that the program calls.
+CREATE TABLE trace_point (
+  internal INTEGER NOT NULL, code INTEGER NOT NULL, name TEXT NOT NULL,
+  PRIMARY KEY (internal, code)
+) WITHOUT ROWID;
+
+CREATE TABLE trace_info (
+  process_id INTEGER NOT NULL, internal INTEGER NOT NULL, code INTEGER NOT NULL,
+  count INTEGER NOT NULL CHECK (count >= 0),
+  PRIMARY KEY (process_id, internal, code)
+) WITHOUT ROWID;
+
 CREATE TABLE mark_info (
   process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL
 );

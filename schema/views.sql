@@ -56,3 +56,8 @@ CREATE VIEW process_sample AS
   SELECT process_id, t, live_bytes, rss_bytes, mapped_bytes, live_blocks FROM sample;
 
 CREATE VIEW mark AS SELECT process_id, t, label FROM mark_info;
+
+CREATE VIEW trace_count AS
+  SELECT t.process_id, t.code, p.name,
+         CASE t.internal WHEN 0 THEN 'external' ELSE 'internal' END AS kind, t.count
+  FROM trace_info t JOIN trace_point p USING (internal, code);

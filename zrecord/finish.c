@@ -3,6 +3,7 @@
  * recording is complete.
  */
 #include "blocks.h"
+#include "points.h"
 #include "process.h"
 #include "report.h"
 #include "sampler.h"
@@ -184,6 +185,7 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	write_zones(p, w);
 	write_threads(p, w);
 	write_marks(p, w);
+	points_write(p, w);
 	sample_totals(p, w);
 	process_status(p, w, e);
 	if (w->refused != refused)

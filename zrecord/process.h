@@ -64,6 +64,7 @@ struct process {
 	struct stack_state *stacks;
 	uint32_t stack_count;
 	struct totals total;
+	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
 	/* finish */
 	enum stop_reason stopped;

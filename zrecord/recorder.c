@@ -9,6 +9,7 @@
 #include "hello.h"
 #include "message.h"
 #include "pidinfo.h"
+#include "points.h"
 #include "sampler.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ recorder_init(struct recorder *r, const struct settings *s,
 		   (int64_t)getpid());
 	writer_row(&r->writer, ROW_META, "tt", "recorder_version", ZM_VERSION);
 	writer_row(&r->writer, ROW_META, "td", "interval_s", s->interval);
+	points_names(&r->writer);
 	writer_commit(&r->writer, 0);
 }
 

@@ -72,6 +72,8 @@ add_shard(struct process *p, const struct zs_shard *shard)
 		return;
 	for (unsigned i = 0; i < ZS_CLASSES; i++)
 		add(&(*zone)[i].now, &shard->class[i]);
+	for (unsigned i = 0; i < ZT_CALLS; i++)
+		p->calls[i] += shard->calls[i];
 }
 
 /* Sums all shards into classes[].now.  The list may be damaged: it is followed
@@ -83,6 +85,7 @@ sum_shards(struct process *p)
 	for (unsigned z = 0; z < ZS_ZONES_MAX; z++)
 		for (unsigned i = 0; p->classes[z] && i < ZS_CLASSES; i++)
 			p->classes[z][i].now = (struct zs_counter){ 0 };
+	memset(p->calls, 0, sizeof p->calls);
 	uint64_t most = p->seg.h.pool_used / sizeof shard + 1;
 	uint64_t off = p->seg.h.shards;
 	for (uint64_t i = 0; off && i < most; i++) {

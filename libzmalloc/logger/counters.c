@@ -1,6 +1,6 @@
 /*
  * counters.c - the ledger's sums: by zone and size class, by stack, by
- * thread, and the live bytes of the process.
+ * thread, by trace point, and the live bytes of the process.
  *
  * Size-class counters are in shards, one per thread and zone, that only their
  * owner writes; a shard of a thread that ended goes to the next one, with what
@@ -52,13 +52,11 @@ shard_new(uint16_t zone, uint32_t thread)
 	return s;
 }
 
-static struct zs_counter *
-counter(struct zm_lthread *t, uint16_t zone, unsigned cls)
+static struct zs_shard *
+shard_of(struct zm_lthread *t, uint16_t zone)
 {
 	struct zs_shard *s;
 
-	if (cls >= ZS_CLASSES)
-		return NULL;
 	zone = zm_zone_recorded(zone);
 	s = t->shard[zone];
 	if (!s) {
@@ -69,7 +67,7 @@ counter(struct zm_lthread *t, uint16_t zone, unsigned cls)
 			s = shard_new(zone, who);
 		t->shard[zone] = s;
 	}
-	return s ? &s->class[cls] : NULL;
+	return s;
 }
 
 void
@@ -155,13 +153,16 @@ stack_alloc(struct zs_stack *s, uint64_t size)
 
 void
 zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-	       uint32_t stack, uint64_t size)
+	       uint32_t stack, uint64_t size, enum zt_call call)
 {
-	struct zs_counter *c = counter(t, zone, cls);
+	struct zs_shard *shard = shard_of(t, zone);
 
-	if (c) {
+	if (shard && cls < ZS_CLASSES) {
+		struct zs_counter *c = &shard->class[cls];
 		zm_add_own(&c->allocations, 1);
 		zm_add_own(&c->bytes, size);
+		if (call != ZT_CALL_malloc)
+			zm_add_own(&shard->calls[call % ZT_CALLS], 1);
 	}
 	zm_add_own(&t->record->allocations, 1);
 	zm_add_own(&t->record->bytes, size);
@@ -171,14 +172,17 @@ zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
 
 void
 zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls, uint32_t stack,
-	      uint64_t size, int temporary)
+	      uint64_t size, int temporary, int called)
 {
-	struct zs_counter *c = counter(t, zone, cls);
+	struct zs_shard *shard = shard_of(t, zone);
 	struct zs_stack *s = &zm_session.stacks[stack];
 
-	if (c) {
+	if (shard && cls < ZS_CLASSES) {
+		struct zs_counter *c = &shard->class[cls];
 		zm_add_own(&c->frees, 1);
 		zm_add_own(&c->freed_bytes, size);
+		if (!called)
+			zm_add_own(&shard->calls[0], 1);
 	}
 	zm_add_own(&t->record->frees, 1);
 	zm_add_shared(&s->frees, 1);
@@ -186,4 +190,13 @@ zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls, uint32_t stack,
 	if (temporary)
 		zm_add_shared(&s->temporary, 1);
 	live_changed(t, -(int64_t)size);
+}
+
+/* The thread may be any, also one that the recorder does not know yet. */
+void
+zm_count_point(enum zt_point point, unsigned zone)
+{
+	if (zone != ZS_ZONE_LOGGER && zm_session_active())
+		__atomic_fetch_add(&zm_session.h->points[point % ZT_POINTS], 1,
+				   __ATOMIC_RELAXED);
 }

@@ -112,7 +112,7 @@ write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
 
 static void
 record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
-	     const void *ra)
+	     const void *ra, enum zt_call call)
 {
 	struct zm_block b;
 	uintptr_t *pcs;
@@ -127,8 +127,8 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 		goto lost;
 	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
 	zm_count_alloc(l, b.region->zone,
-		       zs_class_index(zm_tag_usable(b.region, w1)), stack,
-		       size);
+		       zs_class_index(zm_tag_usable(b.region, w1)), stack, size,
+		       call);
 	l->last = ~(uintptr_t)p;
 	return;
 lost:
@@ -136,7 +136,8 @@ lost:
 }
 
 static void
-hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra)
+hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
+	   enum zt_call call)
 {
 	int saved, mine;
 	struct zm_thread *t = enter(&saved);
@@ -144,7 +145,7 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra)
 	if (ensure_session()) {
 		struct zm_lthread *l = writer(t, &mine);
 		if (l)
-			record_alloc(l, p, size, (enum zs_fn)fn, ra);
+			record_alloc(l, p, size, (enum zs_fn)fn, ra, call);
 		else
 			zm_lost();
 		writer_done(l, mine);
@@ -156,14 +157,14 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra)
 
 static void
 record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
-	    void *p)
+	    void *p, bool called)
 {
 	uint64_t w0 = tag[0], w1 = tag[1];
 	int temporary = l->last == ~(uintptr_t)p;
 
 	__atomic_store_n(&tag[0], 0, __ATOMIC_RELEASE);
 	zm_count_free(l, r->zone, zs_class_index(zm_tag_usable(r, w1)),
-		      zs_tag_stack(w0), block_size(r, w0), temporary);
+		      zs_tag_stack(w0), block_size(r, w0), temporary, called);
 	if (temporary)
 		l->last = 0;
 }
@@ -179,7 +180,7 @@ tag_of(void *p, struct zm_region **r)
 }
 
 static void
-hook_free(void *p)
+hook_free(void *p, bool called)
 {
 	struct zm_region *r;
 	uint64_t *tag;
@@ -189,7 +190,7 @@ hook_free(void *p)
 	if (ensure_session() && (tag = tag_of(p, &r))) {
 		struct zm_lthread *l = tag[0] ? writer(t, &mine) : NULL;
 		if (l)
-			record_free(l, r, tag, p);
+			record_free(l, r, tag, p, called);
 		else if (tag[0])
 			zm_lost();
 		else if (zm_session.cause != ZS_CAUSE_START)
@@ -203,8 +204,8 @@ hook_free(void *p)
 static void
 hook_resize(void *p, size_t size, const void *ra)
 {
-	hook_free(p);
-	hook_alloc(p, size, ZM_FN_REALLOC, ra);
+	hook_free(p, false);
+	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc);
 }
 
 /* ---- the rest --------------------------------------------------------- */
@@ -298,5 +299,6 @@ zm_logger_boot(void)
 	}
 	zm_hook_zones();
 	zm_ledger_observe();
+	__atomic_store_n(&zm_trace_counter, zm_count_point, __ATOMIC_RELAXED);
 	return &table;
 }

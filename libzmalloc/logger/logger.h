@@ -236,9 +236,11 @@ void zm_threads_reset(void);
 void zm_threads_names(void);
 
 void zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-		    uint32_t stack, uint64_t size);
+		    uint32_t stack, uint64_t size, enum zt_call call);
 void zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls,
-		   uint32_t stack, uint64_t size, int temporary);
+		   uint32_t stack, uint64_t size, int temporary, int called);
+/* Counts an internal trace point. */
+void zm_count_point(enum zt_point point, unsigned zone);
 /* Publishes what the thread holds back. */
 void zm_count_flush(struct zm_lthread *t);
 void zm_shards_release(struct zm_lthread *t);

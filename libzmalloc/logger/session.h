@@ -7,10 +7,11 @@
  * it.  From then on the target writes into plain memory and the recorder reads
  * it, also after the target was killed: nothing is ever buffered elsewhere.
  *
- * This header is the only thing the tools include from the library, and the
- * library and the tools include nothing else in common.  It depends on libc
- * headers alone.  Readers must treat every field as untrusted: a wild write of
- * the target may have hit the segment.
+ * This header, with the table of trace points that it includes, is the only
+ * thing the tools include from the library, and the library and the tools
+ * include nothing else in common.  It depends on libc headers alone.  Readers
+ * must treat every field as untrusted: a wild write of the target may have hit
+ * the segment.
  *
  * Glossary
  *   tag      16 bytes per block: who allocated it, how much, when.  A block
@@ -39,8 +40,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../os/trace_codes.h"
+
 #define ZS_MAGIC   UINT64_C(0x3153534d4c414d5a) /* "ZMALMSS1" */
-#define ZS_VERSION 1u
+#define ZS_VERSION 2u
 
 /* ---- size classes ----------------------------------------------------- */
 
@@ -304,6 +307,15 @@ struct zs_shard {
 	uint32_t thread; /* index of the thread that writes it now; 0: none */
 	uint64_t next; /* offset of the next shard of the list in the header */
 	struct zs_counter class[ZS_CLASSES];
+	/*
+	 * By enum zt_call.  Allocations that are not calls of malloc: calls[c]
+	 * for calloc, realloc and so on; malloc's are what is left of all
+	 * allocations.  Likewise calls[0] is frees that are not calls of free:
+	 * of blocks that realloc replaced, or that went with their zone.
+	 * [ZT_CALL_malloc] and [ZT_CALL_free] stay 0, so that the two most
+	 * frequent events cost nothing more.
+	 */
+	uint64_t calls[ZT_CALLS];
 };
 
 /* ---- threads ---------------------------------------------------------- */
@@ -420,6 +432,10 @@ struct zs_header {
 	uint64_t exe; /* offset of the path of /proc/self/exe */
 
 	uint64_t shards; /* offset of the first shard */
+
+	/* how often each internal trace point was passed in zones other than
+	 * the logger's, by enum zt_point; atomic */
+	uint64_t points[ZT_POINTS];
 
 	struct zs_table regions;
 	struct zs_table zones;

@@ -15,10 +15,32 @@
 #include "os/os.h"
 
 static void *
+new_aligned(size_t align, size_t size, enum zt_call call, const void *ra)
+{
+	return zm_block_new(&(struct zm_ask){ .size = size,
+					      .align = align,
+					      .fn = ZM_FN_MEMALIGN,
+					      .call = call,
+					      .ra = ra });
+}
+
+static void *
 aligned(size_t align, size_t size, const void *ra)
 {
-	return zm_block_new(&(struct zm_ask){
-	    .size = size, .align = align, .fn = ZM_FN_MEMALIGN, .ra = ra });
+	ZM_TRACE_START(memalign, align, size);
+	void *p = new_aligned(align, size, ZT_CALL_memalign, ra);
+	ZM_TRACE_END(memalign, size, p);
+	return p;
+}
+
+/* At a page. */
+static void *
+paged(size_t size, const void *ra)
+{
+	ZM_TRACE_START(valloc, size);
+	void *p = new_aligned(zm_os_page_size(), size, ZT_CALL_valloc, ra);
+	ZM_TRACE_END(valloc, size, p);
+	return p;
 }
 
 static void *
@@ -63,7 +85,7 @@ posix_memalign(void **out, size_t align, size_t size)
 ZM_EXPORT void *
 valloc(size_t size)
 {
-	return aligned(zm_os_page_size(), size, ZM_CALLER);
+	return paged(size, ZM_CALLER);
 }
 
 ZM_EXPORT void *
@@ -72,7 +94,7 @@ pvalloc(size_t size)
 	size_t page = zm_os_page_size(), bytes;
 	if (__builtin_add_overflow(size, page - 1, &bytes))
 		return zm_no_memory();
-	return aligned(page, bytes & -page, ZM_CALLER);
+	return paged(bytes & -page, ZM_CALLER);
 }
 
 void *__libc_memalign(size_t, size_t) ZM_ALIAS(memalign);

@@ -61,15 +61,15 @@ static void
 tell_alloc(void *p, const struct zm_ask *a)
 {
 	int e = errno;
-	zm_hook->alloc(p, a->size, a->fn, a->ra);
+	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call);
 	errno = e;
 }
 
 static void
-tell_free(void *p)
+tell_free(void *p, bool called)
 {
 	int e = errno;
-	zm_hook->free(p);
+	zm_hook->free(p, called);
 	errno = e;
 }
 
@@ -169,15 +169,22 @@ zm_block_new(const struct zm_ask *a)
 void *
 zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	return zm_block_new(
-	    &(struct zm_ask){ .size = size, .fn = fn, .ra = ra });
+	void *p = zm_block_new(&(struct zm_ask){
+	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
+	ZM_TRACE_END(malloc, size, p);
+	return p;
 }
 
 void *
 zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra)
 {
-	return zm_block_new(
-	    &(struct zm_ask){ .size = size, .zero = true, .fn = fn, .ra = ra });
+	void *p = zm_block_new(&(struct zm_ask){ .size = size,
+						 .zero = true,
+						 .fn = fn,
+						 .call = ZT_CALL_calloc,
+						 .ra = ra });
+	ZM_TRACE_END(calloc, size, p);
+	return p;
 }
 
 static void
@@ -218,7 +225,7 @@ zm_block_free(void *p)
 		return;
 	}
 	if (recorded(r))
-		tell_free(p);
+		tell_free(p, true);
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
@@ -229,7 +236,7 @@ zm_block_free_in(struct zm_zone *z, void *p)
 	if (!r || zm_szone_of(r) != z->szone)
 		zm_fatal(not_allocated, p);
 	if (recorded(r))
-		tell_free(p);
+		tell_free(p, true);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -255,7 +262,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		return zm_no_memory();
 	memcpy(q, p, usable < a->size ? usable : a->size);
 	if (recorded(r)) {
-		tell_free(p);
+		tell_free(p, false);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}

@@ -18,13 +18,14 @@ struct zm_ask {
 	size_t align; /* a power of two; 0 or up to 16: that of malloc */
 	bool zero;
 	enum zm_fn fn;
-	const void *ra; /* return address of the entry point */
+	enum zt_call call; /* trace point that it counts for */
+	const void *ra;	   /* return address of the entry point */
 };
 
 /* From the default zone; NULL with errno ENOMEM. */
 void *zm_block_new(const struct zm_ask *);
 /* The same for entry points that have a fast path: out of line, so that the
- * fast path needs no stack frame. */
+ * fast path needs no stack frame.  They end the trace of malloc and calloc. */
 void *zm_block_plain(size_t size, enum zm_fn fn, const void *ra);
 void *zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra);
 /* From a zone of ours, or any zone. */

@@ -21,15 +21,18 @@
 ZM_EXPORT void *
 malloc(size_t size)
 {
+	ZM_TRACE_START(malloc, size);
 	void *p = zm_fast_new(size);
-	if (ZM_LIKELY(p))
-		return p;
-	return zm_block_plain(size, ZM_FN_MALLOC, ZM_CALLER);
+	if (ZM_UNLIKELY(!p))
+		return zm_block_plain(size, ZM_FN_MALLOC, ZM_CALLER);
+	ZM_TRACE_END(malloc, size, p);
+	return p;
 }
 
 ZM_EXPORT void
 free(void *p)
 {
+	ZM_TRACE_FREE(p);
 	zm_free(p);
 }
 
@@ -39,23 +42,37 @@ calloc(size_t count, size_t size)
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return zm_no_memory();
+	ZM_TRACE_START(calloc, count, size);
 	void *p = zm_fast_new(bytes);
-	if (ZM_LIKELY(p))
-		return memset(p, 0, bytes);
-	return zm_block_new(&(struct zm_ask){
-	    .size = bytes, .zero = true, .fn = ZM_FN_CALLOC, .ra = ZM_CALLER });
+	if (ZM_UNLIKELY(!p))
+		return zm_block_zeroed(bytes, ZM_FN_CALLOC, ZM_CALLER);
+	/* before the block is cleared: a tail call that needs no frame */
+	ZM_TRACE_END(calloc, bytes, p);
+	return memset(p, 0, bytes);
 }
 
 static void *
-resize(void *p, size_t size, const void *ra)
+resize_block(void *p, size_t size, const void *ra)
 {
-	struct zm_ask ask = { .size = size, .fn = ZM_FN_REALLOC, .ra = ra };
+	struct zm_ask ask = { .size = size,
+			      .fn = ZM_FN_REALLOC,
+			      .call = ZT_CALL_realloc,
+			      .ra = ra };
 	if (!p)
 		return zm_block_new(&ask);
 	if (size)
 		return zm_block_resize(NULL, p, &ask);
 	zm_block_free(p);
 	return NULL;
+}
+
+static void *
+resize(void *p, size_t size, const void *ra)
+{
+	ZM_TRACE_START(realloc, p, size);
+	void *q = resize_block(p, size, ra);
+	ZM_TRACE_END(realloc, p, size, q);
+	return q;
 }
 
 ZM_EXPORT void *

@@ -22,8 +22,11 @@
 #ifndef ZMALLOC_MALLOC_HOOK_H
 #define ZMALLOC_MALLOC_HOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "os/trace.h"
 
 enum zm_fn { /* the values of enum zs_fn in logger/session.h */
 	     ZM_FN_OTHER,
@@ -37,8 +40,11 @@ enum zm_fn { /* the values of enum zs_fn in logger/session.h */
 };
 
 struct zm_hook {
-	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra);
-	void (*free)(void *p);
+	/* call: the trace point that it counts for */
+	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra,
+		      enum zt_call call);
+	/* called: by a call of free, not by realloc or the end of a zone */
+	void (*free)(void *p, bool called);
 	/* realloc in place: one free and one allocation of the same block */
 	void (*resize)(void *p, size_t size, const void *ra);
 	/* a zone was created, renamed or destroyed */

@@ -18,6 +18,7 @@
 
 #include "malloc/options.h"
 #include "os/os.h"
+#include "os/trace.h"
 
 static char program[64] = "?";
 
@@ -260,6 +261,13 @@ malloc_error_break(void)
 	__asm__ volatile("" ::: "memory");
 }
 
+static void
+error_break(const char *why, const void *p)
+{
+	ZM_TRACE_MAG(mallocErrorBreak, why, p);
+	malloc_error_break();
+}
+
 void
 zm_fatal(const char *why, const void *p)
 {
@@ -267,7 +275,7 @@ zm_fatal(const char *why, const void *p)
 	if (!report_is("none"))
 		zm_os_write_all(STDERR_FILENO, buf,
 				format_error(buf, sizeof(buf), why, p));
-	malloc_error_break();
+	error_break(why, p);
 	abort();
 }
 
@@ -280,7 +288,7 @@ zm_error(const char *why, const void *p)
 	if (!report_is("none") && !report_is("crash"))
 		zm_os_write_all(STDERR_FILENO, buf,
 				format_error(buf, sizeof(buf), why, p));
-	malloc_error_break();
+	error_break(why, p);
 }
 
 void

@@ -92,7 +92,7 @@ runtime_nothrow(const char *symbol)
  * such form to be found: then a handler that throws is on its own.
  */
 static void *
-new_nothrow(const struct zm_ask *a, const char *symbol, const void *tag)
+nothrow(const struct zm_ask *a, const char *symbol, const void *tag)
 {
 	void *p = zm_block_new(a);
 	handler_fn handler;
@@ -110,25 +110,67 @@ new_nothrow(const struct zm_ask *a, const char *symbol, const void *tag)
 	return p;
 }
 
+/* To the tracer, new is malloc, and aligned new is memalign. */
+static void
+trace_start(const struct zm_ask *a)
+{
+	if (a->align)
+		ZM_TRACE_START(memalign, a->align, a->size);
+	else
+		ZM_TRACE_START(malloc, a->size);
+}
+
+static void *
+trace_end(const struct zm_ask *a, void *p)
+{
+	if (a->align)
+		ZM_TRACE_END(memalign, a->size, p);
+	else
+		ZM_TRACE_END(malloc, a->size, p);
+	return p;
+}
+
+static void *
+new_nothrow(const struct zm_ask *a, const char *symbol, const void *tag)
+{
+	trace_start(a);
+	return trace_end(a, nothrow(a, symbol, tag));
+}
+
+static void *
+new_aligned(const struct zm_ask *a)
+{
+	trace_start(a);
+	return trace_end(a, new_slow(a));
+}
+
 static __attribute__((noinline)) void *
 new_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	return new_slow(&(struct zm_ask){ .size = size, .fn = fn, .ra = ra });
+	void *p = new_slow(&(struct zm_ask){
+	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
+	ZM_TRACE_END(malloc, size, p);
+	return p;
 }
 
-static inline void *
+/* The compiler takes the text of a probe's note for instructions. */
+static inline __attribute__((always_inline)) void *
 new_fast(size_t size, enum zm_fn fn, const void *ra)
 {
+	ZM_TRACE_START(malloc, size);
 	void *p = zm_fast_new(size);
-	if (ZM_LIKELY(p))
-		return p;
-	return new_plain(size, fn, ra);
+	if (ZM_UNLIKELY(!p))
+		return new_plain(size, fn, ra);
+	ZM_TRACE_END(malloc, size, p);
+	return p;
 }
 
-#define ASK(sz, al, f)                                                  \
-	&(struct zm_ask)                                                \
-	{                                                               \
-		.size = (sz), .align = (al), .fn = (f), .ra = ZM_CALLER \
+#define ASK(sz, al, f)                                            \
+	&(struct zm_ask)                                          \
+	{                                                         \
+		.size = (sz), .align = (al), .fn = (f),           \
+		.call = (al) ? ZT_CALL_memalign : ZT_CALL_malloc, \
+		.ra = ZM_CALLER                                   \
 	}
 
 /* The mangled names need prototypes of their own. */
@@ -169,13 +211,13 @@ _ZnamRKSt9nothrow_t(size_t size, const void *tag)
 ZM_EXPORT void *
 _ZnwmSt11align_val_t(size_t size, size_t align)
 {
-	return new_slow(ASK(size, align, ZM_FN_NEW));
+	return new_aligned(ASK(size, align, ZM_FN_NEW));
 }
 
 ZM_EXPORT void *
 _ZnamSt11align_val_t(size_t size, size_t align)
 {
-	return new_slow(ASK(size, align, ZM_FN_NEW_ARRAY));
+	return new_aligned(ASK(size, align, ZM_FN_NEW_ARRAY));
 }
 
 ZM_EXPORT void *
@@ -201,6 +243,7 @@ void _ZdlPv(void *p);
 ZM_EXPORT void
 _ZdlPv(void *p)
 {
+	ZM_TRACE_FREE(p);
 	zm_free(p);
 }
 

@@ -19,10 +19,12 @@
 /* Holds for a foreign zone only what its version promises. */
 #define HAS(zone, since, member) ((zone)->version >= (since) && (zone)->member)
 
-#define ASK(...)                                               \
-	&(struct zm_ask)                                       \
-	{                                                      \
-		__VA_ARGS__, .fn = ZM_FN_ZONE, .ra = ZM_CALLER \
+/* name: the trace point that the call counts for. */
+#define ASK(name, ...)                                                 \
+	&(struct zm_ask)                                               \
+	{                                                              \
+		__VA_ARGS__, .fn = ZM_FN_ZONE, .call = ZT_CALL_##name, \
+			     .ra = ZM_CALLER                           \
 	}
 
 /* ---- blocks ------------------------------------------------------------- */
@@ -31,7 +33,10 @@ ZM_EXPORT void *
 malloc_zone_malloc(malloc_zone_t *zone, size_t size)
 {
 	zm_boot_once();
-	return zm_block_new_zone(zone, ASK(.size = size));
+	ZM_TRACE_START(malloc, size);
+	void *p = zm_block_new_zone(zone, ASK(malloc, .size = size));
+	ZM_TRACE_END(malloc, size, p);
+	return p;
 }
 
 ZM_EXPORT void *
@@ -41,15 +46,22 @@ malloc_zone_calloc(malloc_zone_t *zone, size_t count, size_t size)
 	zm_boot_once();
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return zm_no_memory();
-	return zm_block_new_zone(zone, ASK(.size = bytes, .zero = true));
+	ZM_TRACE_START(calloc, count, size);
+	void *p =
+	    zm_block_new_zone(zone, ASK(calloc, .size = bytes, .zero = true));
+	ZM_TRACE_END(calloc, bytes, p);
+	return p;
 }
 
 ZM_EXPORT void *
 malloc_zone_valloc(malloc_zone_t *zone, size_t size)
 {
 	zm_boot_once();
-	return zm_block_new_zone(zone,
-				 ASK(.size = size, .align = zm_os_page_size()));
+	ZM_TRACE_START(valloc, size);
+	void *p = zm_block_new_zone(
+	    zone, ASK(valloc, .size = size, .align = zm_os_page_size()));
+	ZM_TRACE_END(valloc, size, p);
+	return p;
 }
 
 ZM_EXPORT void *
@@ -60,7 +72,11 @@ malloc_zone_memalign(malloc_zone_t *zone, size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return zm_block_new_zone(zone, ASK(.size = size, .align = align));
+	ZM_TRACE_START(memalign, align, size);
+	void *p = zm_block_new_zone(
+	    zone, ASK(memalign, .size = size, .align = align));
+	ZM_TRACE_END(memalign, size, p);
+	return p;
 }
 
 ZM_EXPORT void *
@@ -72,19 +88,25 @@ malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align, size_t size,
 		errno = EINVAL;
 		return NULL;
 	}
-	return zm_block_new_zone(zone ? zone : &zm_virtual_zone,
-				 ASK(.size = size, .align = align,
-				     .zero = options & MALLOC_OPTION_CLEAR));
+	ZM_TRACE_START(malloc_options, align, size, options);
+	void *p =
+	    zm_block_new_zone(zone ? zone : &zm_virtual_zone,
+			      ASK(malloc_options, .size = size, .align = align,
+				  .zero = options & MALLOC_OPTION_CLEAR));
+	ZM_TRACE_END(malloc_options, size, p);
+	return p;
 }
 
-ZM_EXPORT void *
-malloc_zone_realloc(malloc_zone_t *zone, void *p, size_t size)
+static void *
+zone_resize(malloc_zone_t *zone, void *p, size_t size, const void *ra)
 {
-	zm_boot_once();
 	struct zm_zone *ours = zm_zone_ours(zone);
 	if (!ours && zone != &zm_virtual_zone)
 		return zone->realloc(zone, p, size);
-	const struct zm_ask *ask = ASK(.size = size);
+	const struct zm_ask *ask = &(struct zm_ask){ .size = size,
+						     .fn = ZM_FN_ZONE,
+						     .call = ZT_CALL_realloc,
+						     .ra = ra };
 	if (p && size)
 		return zm_block_resize(ours, p, ask);
 	if (p)
@@ -92,9 +114,20 @@ malloc_zone_realloc(malloc_zone_t *zone, void *p, size_t size)
 	return zm_block_new_zone(zone, ask);
 }
 
+ZM_EXPORT void *
+malloc_zone_realloc(malloc_zone_t *zone, void *p, size_t size)
+{
+	zm_boot_once();
+	ZM_TRACE_START(realloc, p, size);
+	void *q = zone_resize(zone, p, size, ZM_CALLER);
+	ZM_TRACE_END(realloc, p, size, q);
+	return q;
+}
+
 ZM_EXPORT void
 malloc_zone_free(malloc_zone_t *zone, void *p)
 {
+	ZM_TRACE_FREE(p);
 	struct zm_zone *ours = zm_zone_ours(zone);
 	if (!p)
 		return;
@@ -114,7 +147,7 @@ malloc_zone_batch_malloc(malloc_zone_t *zone, size_t size, void **out,
 		return zone->batch_malloc
 			   ? zone->batch_malloc(zone, size, out, n)
 			   : 0;
-	const struct zm_ask *ask = ASK(.size = size);
+	const struct zm_ask *ask = ASK(malloc, .size = size);
 	while (i < n && (out[i] = zm_block_new_zone(zone, ask)))
 		i++;
 	return i;

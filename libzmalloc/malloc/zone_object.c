@@ -19,10 +19,12 @@ static struct zm_zone *by_id[ZM_ZONES];
 static unsigned next_id = ZM_ZONE_ID_FIRST;
 unsigned zm_zone_id_end = ZM_ZONE_ID_FIRST;
 
-#define ASK(...)                                               \
-	&(struct zm_ask)                                       \
-	{                                                      \
-		__VA_ARGS__, .fn = ZM_FN_ZONE, .ra = ZM_CALLER \
+/* name: the trace point that the call counts for. */
+#define ASK(name, ...)                                                 \
+	&(struct zm_ask)                                               \
+	{                                                              \
+		__VA_ARGS__, .fn = ZM_FN_ZONE, .call = ZT_CALL_##name, \
+			     .ra = ZM_CALLER                           \
 	}
 
 /* ---- functions of our zones, also of the virtual one -------------------- */
@@ -38,7 +40,7 @@ object_size(malloc_zone_t *zone, const void *p)
 static void *
 object_malloc(malloc_zone_t *zone, size_t size)
 {
-	return zm_block_new_zone(zone, ASK(.size = size));
+	return zm_block_new_zone(zone, ASK(malloc, .size = size));
 }
 
 static void *
@@ -47,14 +49,15 @@ object_calloc(malloc_zone_t *zone, size_t count, size_t size)
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return zm_no_memory();
-	return zm_block_new_zone(zone, ASK(.size = bytes, .zero = true));
+	return zm_block_new_zone(zone,
+				 ASK(calloc, .size = bytes, .zero = true));
 }
 
 static void *
 object_valloc(malloc_zone_t *zone, size_t size)
 {
-	return zm_block_new_zone(zone,
-				 ASK(.size = size, .align = zm_os_page_size()));
+	return zm_block_new_zone(
+	    zone, ASK(valloc, .size = size, .align = zm_os_page_size()));
 }
 
 static void *
@@ -62,7 +65,8 @@ object_memalign(malloc_zone_t *zone, size_t align, size_t size)
 {
 	if (align < sizeof(void *) || (align & (align - 1)))
 		return NULL;
-	return zm_block_new_zone(zone, ASK(.size = size, .align = align));
+	return zm_block_new_zone(zone,
+				 ASK(memalign, .size = size, .align = align));
 }
 
 static void *
@@ -71,9 +75,9 @@ object_options(malloc_zone_t *zone, size_t align, size_t size,
 {
 	if (align & (align - 1) || (align && size % align))
 		return NULL;
-	return zm_block_new_zone(zone,
-				 ASK(.size = size, .align = align,
-				     .zero = options & MALLOC_OPTION_CLEAR));
+	return zm_block_new_zone(
+	    zone, ASK(malloc_options, .size = size, .align = align,
+		      .zero = options & MALLOC_OPTION_CLEAR));
 }
 
 static void
@@ -102,7 +106,7 @@ static void *
 object_realloc(malloc_zone_t *zone, void *p, size_t size)
 {
 	struct zm_zone *z = (struct zm_zone *)zone;
-	const struct zm_ask *ask = ASK(.size = size);
+	const struct zm_ask *ask = ASK(realloc, .size = size);
 	if (!p)
 		return zm_block_new_in(z, ask);
 	if (size)
@@ -114,7 +118,7 @@ object_realloc(malloc_zone_t *zone, void *p, size_t size)
 static unsigned
 object_batch_malloc(malloc_zone_t *zone, size_t size, void **out, unsigned n)
 {
-	const struct zm_ask *ask = ASK(.size = size);
+	const struct zm_ask *ask = ASK(malloc, .size = size);
 	unsigned i = 0;
 	while (i < n && (out[i] = zm_block_new_zone(zone, ask)))
 		i++;
@@ -260,7 +264,7 @@ forget_block(uintptr_t start, size_t usable, void *ctx)
 {
 	(void)usable;
 	(void)ctx;
-	zm_hook->free((void *)start);
+	zm_hook->free((void *)start, false);
 }
 
 void
@@ -308,7 +312,7 @@ virtual_free(malloc_zone_t *zone, void *p)
 static void *
 virtual_realloc(malloc_zone_t *zone, void *p, size_t size)
 {
-	const struct zm_ask *ask = ASK(.size = size);
+	const struct zm_ask *ask = ASK(realloc, .size = size);
 	(void)zone;
 	if (p && size)
 		return zm_block_resize(NULL, p, ask);

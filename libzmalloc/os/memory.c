@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "os/trace.h"
+
 #ifndef PR_SET_VMA
 #define PR_SET_VMA	     0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
@@ -147,6 +149,7 @@ zm_os_madvise(void *p, size_t bytes, int advice)
 int
 zm_os_purge(void *p, size_t bytes)
 {
+	ZM_TRACE(madvise, 0, p, bytes);
 	return zm_os_madvise(p, bytes, MADV_DONTNEED);
 }
 

@@ -19,6 +19,7 @@
 #include "zone/meta.h"
 #include "zone/nano.h"
 #include "zone/rack.h"
+#include "zone/trace.h"
 
 enum {
 	CHAIN = 64,
@@ -254,6 +255,7 @@ zm_cache_of(struct zm_szone *z)
 	if (!c->zone) {
 		c->mag = __atomic_fetch_add(&z->next_mag, 1, __ATOMIC_RELAXED) %
 			 z->nmag;
+		ZM_TRACE_MAG(refreshIndex, z->id, c->mag);
 		ZM_STORE(&c->zone, z);
 	}
 	return c->zone == z ? c : NULL;

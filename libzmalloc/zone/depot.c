@@ -16,6 +16,7 @@
 #include "zone/fast.h"
 #include "zone/meta.h"
 #include "zone/runs.h"
+#include "zone/trace.h"
 
 /* One pool for each tier, one for tiny regions of zones without nano. */
 enum { POOLS = 4 };
@@ -191,6 +192,7 @@ region_new(struct zm_rack *k)
 	if (!zm_region_add(&r->r, bytes, fast_word(k, r),
 			   (ZM_SLICE >> shift) * sizeof(zm_mark)))
 		goto no_entry;
+	ZM_TRACE_MAG(allocRegion, k->zone->id, k->tier, r->r.base, bytes);
 	return r;
 no_entry:
 	table_drop(k, r);
@@ -212,6 +214,8 @@ zm_regions_drop(struct zm_rack *k, struct zm_rregion *list, bool count)
 		list = r->next;
 		if (count)
 			total += zm_os_resident((void *)base, r->committed);
+		ZM_TRACE_MAG(deallocRegion, k->zone->id, k->tier, base,
+			     k->region_bytes);
 		zm_region_remove(&r->r, k->region_bytes);
 		zm_span_free(base - guard, k->region_bytes + 2 * guard);
 		table_drop(k, r);
@@ -335,6 +339,7 @@ reset(struct zm_rregion *r, size_t *returned)
 	bytes = zm_round_up(bytes, zm_os_page_size());
 	if (returned)
 		*returned += zm_os_resident((void *)r->r.base, bytes);
+	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, r->r.base, bytes);
 	if (bytes && zm_os_purge((void *)r->r.base, bytes))
 		return; /* locked pages: the tail stays where it is */
 	r->tail = 0;
@@ -381,6 +386,7 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
 	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
 	if (m->last_region == r)
 		zm_last_flush(k, m);
+	ZM_TRACE_MAG(recircRegion, k->zone->id, mag, r->r.base, r->used);
 	if (r->used) {
 		move_runs(m, depot, r, true, returned);
 	} else {
@@ -495,6 +501,7 @@ zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
 	struct zm_rregion *r = NULL;
 	zm_lock(&depot->lock);
 	if (depot->count && (r = depot_find(k, n))) {
+		ZM_TRACE_MAG(depotRegion, k->zone->id, mag, r->r.base, r->used);
 		detach(depot, r);
 		move_runs(depot, m, r, false, NULL);
 		attach(k, mag, r);

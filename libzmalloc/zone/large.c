@@ -13,6 +13,7 @@
 #include "zone/arena.h"
 #include "zone/directory.h"
 #include "zone/meta.h"
+#include "zone/trace.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -193,6 +194,7 @@ zm_large_alloc(struct zm_szone *z, size_t bytes, size_t align, bool *zero)
 	if (zero)
 		*zero = l->clean;
 	l->clean = false;
+	ZM_TRACE(large_malloc, z->id, bytes, l->r.base);
 	return (void *)l->r.base;
 }
 
@@ -227,6 +229,7 @@ zm_large_free(struct zm_szone *z, struct zm_large *l, void *p)
 			      p);
 		return;
 	}
+	ZM_TRACE(large_free, z->id, p, l->r.bytes);
 	unlink_live(&z->large, l);
 	ZM_STORE(&l->dying, true);
 	if (zm_zone_config.large_cache && l->r.bytes <= row.entry_max)

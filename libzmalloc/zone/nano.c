@@ -16,6 +16,7 @@
 #include "zone/fast.h"
 #include "zone/meta.h"
 #include "zone/populate.h"
+#include "zone/trace.h"
 
 enum {
 	GROUP = 16,	   /* slabs whose address space is taken at once */
@@ -51,6 +52,7 @@ pool_group(void)
 	pool.fresh = slabs;
 	pool.fresh_count = n;
 	pool.fresh_base = base;
+	ZM_TRACE(nanov2_region_allocation, 0, base, (size_t)n * ZM_SLICE);
 	return true;
 }
 
@@ -260,6 +262,8 @@ zm_nano_take(struct zm_szone *z, unsigned mag, unsigned class, unsigned count,
 	m->blocks += got;
 	ZM_STORE(&m->bytes, m->bytes + (size_t)got * class * 16);
 	zm_unlock(&m->lock);
+	if (got)
+		ZM_TRACE(nano_malloc, z->id, class * 16, out[0], got);
 	return got;
 }
 
@@ -315,6 +319,7 @@ give_one(struct zm_nano_mag *m, struct zm_slab *s, void *p)
 void
 zm_nano_give(struct zm_szone *z, void **blocks, unsigned count)
 {
+	ZM_TRACE(nano_free, z->id, blocks[0], count);
 	while (count) {
 		struct zm_slab *s = (struct zm_slab *)zm_region_of(blocks[0]);
 		unsigned mag = ZM_LOAD(&s->mag), left = 0;
@@ -411,6 +416,7 @@ zm_nano_relief(struct zm_szone *z)
 		total += pool_trim(0, true);
 		zm_unlock(&pool.lock);
 	}
+	ZM_TRACE(nano_memory_pressure, z->id, total);
 	return total;
 }
 

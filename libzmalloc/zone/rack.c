@@ -14,6 +14,7 @@
 #include "zone/dirty.h"
 #include "zone/populate.h"
 #include "zone/runs.h"
+#include "zone/trace.h"
 
 enum { BATCH = 64 };
 
@@ -122,6 +123,7 @@ zm_rack_take(struct zm_rack *k, unsigned mag, unsigned n, unsigned count,
 		got += more;
 	}
 	zm_unlock(&m->lock);
+	zm_trace_taken(k, n, got, got ? out[0] : NULL);
 	return got;
 }
 
@@ -151,6 +153,7 @@ zm_rack_alloc(struct zm_rack *k, unsigned mag, unsigned n, bool *zero)
 				break;
 			}
 	zm_unlock(&m->lock);
+	zm_trace_taken(k, n, p != NULL, p);
 	if (zero)
 		*zero = clean;
 	return p;
@@ -221,6 +224,7 @@ settle(struct zm_rack *k, unsigned mag, struct zm_rregion *r)
 void
 zm_rack_give(struct zm_rack *k, void **blocks, unsigned count)
 {
+	zm_trace_given(k, count, blocks[0]);
 	while (count) {
 		struct zm_rregion *r = region_of(k, blocks[0]), *in = NULL;
 		if (!r) {
@@ -249,6 +253,7 @@ zm_rack_give(struct zm_rack *k, void **blocks, unsigned count)
 void
 zm_rack_free(struct zm_rack *k, struct zm_rregion *r, void *p)
 {
+	zm_trace_given(k, 1, p);
 	unsigned mag = lock_owner(k, r);
 	struct zm_magazine *m = &k->mags[mag];
 	unsigned n = zm_rack_length(r, (uintptr_t)p);

@@ -7,6 +7,7 @@
 #include "zone/runs.h"
 
 #include "zone/dirty.h"
+#include "zone/trace.h"
 
 struct zm_rregion *
 zm_slot_region(const struct zm_rack *k, uint32_t slot)
@@ -167,6 +168,7 @@ zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length,
 		return false;
 	if (returned)
 		*returned += zm_os_resident((void *)low, high - low);
+	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, low, high - low);
 	bool gone = zm_os_purge((void *)low, high - low) == 0;
 	return gone && whole && low == start && high == end;
 }

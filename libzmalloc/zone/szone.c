@@ -19,6 +19,7 @@
 #include "zone/large.h"
 #include "zone/nano.h"
 #include "zone/rack.h"
+#include "zone/trace.h"
 
 struct zm_zone_config zm_zone_config = {
 	.medium = true,
@@ -383,6 +384,8 @@ size_t
 zm_szone_pressure_relief(struct zm_szone *z, size_t goal)
 {
 	struct zm_cache *c = zm_cache_current;
+	ZM_TRACE(malloc_memory_pressure, z->id, goal);
+	ZM_TRACE_MAG(pressureReliefBegin, z->id, goal);
 	if (c && c->zone == z)
 		zm_cache_flush(c);
 	if (z->cached)
@@ -392,6 +395,7 @@ zm_szone_pressure_relief(struct zm_szone *z, size_t goal)
 		total += zm_rack_relief(&z->rack[i]);
 	if (!goal || total < goal)
 		total += zm_nano_relief(z);
+	ZM_TRACE_MAG(pressureReliefEnd, z->id, goal, total);
 	return total;
 }
 

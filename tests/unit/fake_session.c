@@ -370,6 +370,17 @@ wild_tables(void)
 	_exit(0);
 }
 
+/* Counts that no program can reach. */
+static void
+wild_points(void)
+{
+	struct zs_shard *x = at(h->shards);
+	x->calls[ZT_CALL_realloc] = UINT64_MAX;
+	h->points[ZT_POINT_nano_malloc] = UINT64_MAX;
+	h->state = ZS_SCANNED;
+	_exit(0);
+}
+
 static void
 wild_header(void)
 {
@@ -411,6 +422,7 @@ static const struct {
 	  2 },
 	{ "shard_circle", shard_circle, "the *", 1 },
 	{ "wild_tables", wild_tables, "the record*damaged", 1 },
+	{ "wild_points", wild_points, "the record*damaged", 1 },
 	{ "wild_header", wild_header,
 	  "the record*damaged|nothing recorded: damaged*", 1 },
 };
