@@ -45,7 +45,7 @@ LIB_CFLAGS  = $(ALL_CFLAGS) $(LIBSAN) -fPIC -fvisibility=hidden -ftls-model=init
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fasynchronous-unwind-tables -Ilibzmalloc -Ilibzmalloc/include
 LIB_LDFLAGS = -shared -Wl,-soname,libzmalloc.so -Wl,--version-script=libzmalloc/exports.map \
-	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,nodelete -Wl,--gc-sections
+	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,nodelete -Wl,--gc-sections,--sort-section=name
 TOOL_CFLAGS  = $(ALL_CFLAGS) $(SANFLAGS) -fPIE -I. -Icommon -Ischema -I$(O)/gen \
 	$(shell pkg-config --cflags sqlite3 libdw jansson 2>/dev/null)
 TOOL_LDFLAGS = $(SANFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack

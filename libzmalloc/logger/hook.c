@@ -10,6 +10,7 @@
 
 #include "logger/logger.h"
 #include "malloc/options.h"
+#include "os/os.h"
 
 /* The thread's record, or the stand-in; *mine says which. */
 static struct zm_lthread *
@@ -210,7 +211,8 @@ hook_resize(void *p, size_t size, const void *ra)
 
 /* ---- the rest --------------------------------------------------------- */
 
-static char zone_names[ZS_ZONES_MAX][sizeof((struct zs_zone *)0)->name];
+static char zone_names[ZS_ZONES_MAX][sizeof((struct zs_zone *)0)->name]
+    ZM_TABLE;
 
 /* Names are kept for the sessions of fork children. */
 static void

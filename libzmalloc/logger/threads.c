@@ -18,7 +18,7 @@
 
 int zm_multi;
 
-static struct zm_lthread orphan;
+static struct zm_lthread orphan ZM_TABLE;
 static uint32_t orphan_taken;
 
 static struct zm_lock list_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);

@@ -207,15 +207,22 @@ at_exit(int status, void *unused)
 	exit_part();
 }
 
-__attribute__((constructor)) static void
+/*
+ * A program that allocates nothing, and is not asked for anything by a
+ * variable, pays nothing: all else happens at its first malloc.
+ */
+__attribute__((constructor)) ZM_STARTUP static void
 library_begin(void)
 {
-	zm_boot_once();
 	zm_deepbind_start();
+	if (zm_is_slow() & ZM_SLOW_BOOT && !zm_environment_concerns_us())
+		return;
+	zm_boot_once();
+	if (!zm_hook)
+		return;
 	if (on_exit(at_exit, NULL))
 		exit_parts++;
-	if (zm_hook)
-		zm_hook->started();
+	zm_hook->started();
 }
 
 __attribute__((destructor)) static void

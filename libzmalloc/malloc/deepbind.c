@@ -15,15 +15,20 @@
  * ours anyway.  The table lies in a private mapping; a few pages of it are
  * copied by the writes.
  *
+ * The writes cost a dozen page faults, which most programs need not pay: they
+ * happen when the first module is about to be loaded (zm_deepbind_watch), or
+ * at once where the program itself calls dlsym.
+ *
  * Nothing is done where libc comes before this library in the order of loading
  * (then libc's malloc is the program's), where there is no libc.so, or where
- * the kernel does not allow the write.  Called once, from the constructor.
- * From libc: dl_iterate_phdr, memory and string functions.
+ * the kernel does not allow the write.
+ * From libc: dl_iterate_phdr, getauxval, memory and string functions.
  */
 #include <link.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "malloc/entry.h"
@@ -84,7 +89,7 @@ inside(const struct dl_phdr_info *info, uintptr_t p, const elf_phdr **segment)
 	return false;
 }
 
-static bool
+ZM_STARTUP static bool
 read_symbols(const struct dl_phdr_info *info, struct symbols *s)
 {
 	const elf_dyn *d = NULL;
@@ -197,8 +202,83 @@ visit(struct dl_phdr_info *info, size_t bytes, void *seen_ours)
 }
 
 void
-zm_deepbind_start(void)
+zm_deepbind(void)
 {
 	bool seen_ours = false;
+	if (!__atomic_exchange_n(&zm_linker.bytes, 0, __ATOMIC_RELAXED))
+		return;
 	dl_iterate_phdr(visit, &seen_ours);
+}
+
+/* ---- when --------------------------------------------------------------- */
+
+enum { SYMBOLS_MAX = 4096 }; /* a program with more is not searched */
+
+struct zm_linker zm_linker;
+
+/* What a module at base takes up; 0 when there is none. */
+ZM_STARTUP static size_t
+extent(uintptr_t base)
+{
+	const ElfW(Ehdr) *e = (const void *)base;
+	size_t end = 0;
+	if (!base)
+		return 0;
+	const elf_phdr *h = (const void *)(base + e->e_phoff);
+	for (unsigned i = 0; i < e->e_phnum; i++)
+		if (h[i].p_type == PT_LOAD && h[i].p_vaddr + h[i].p_memsz > end)
+			end = h[i].p_vaddr + h[i].p_memsz;
+	return end;
+}
+
+/* The main program's own symbols, found without the dynamic linker's help. */
+ZM_STARTUP static bool
+program_symbols(struct symbols *s)
+{
+	struct dl_phdr_info info = {
+		.dlpi_phdr = (const elf_phdr *)getauxval(AT_PHDR),
+		.dlpi_phnum = (ElfW(Half))getauxval(AT_PHNUM),
+	};
+	bool have = false;
+	for (unsigned i = 0; info.dlpi_phdr && i < info.dlpi_phnum; i++)
+		if (info.dlpi_phdr[i].p_type == PT_PHDR) {
+			info.dlpi_addr = (elf_addr)info.dlpi_phdr -
+					 info.dlpi_phdr[i].p_vaddr;
+			have = true;
+		}
+	return have && read_symbols(&info, s);
+}
+
+ZM_STARTUP static bool
+is_dlsym(const char *s)
+{
+	return s[0] == 'd' && s[1] == 'l' && s[2] == 's' && s[3] == 'y' &&
+	       s[4] == 'm' && !s[5];
+}
+
+/* Symbols lie before their names; so the linkers have it. */
+ZM_STARTUP static bool
+program_calls_dlsym(void)
+{
+	struct symbols s;
+	if (!program_symbols(&s))
+		return false;
+	uintptr_t bytes = (uintptr_t)s.names - (uintptr_t)s.table;
+	size_t count = bytes / sizeof(elf_sym);
+	if (count > SYMBOLS_MAX)
+		return true;
+	for (size_t i = 1; i < count; i++)
+		if (s.table[i].st_shndx == SHN_UNDEF &&
+		    is_dlsym(s.names + s.table[i].st_name))
+			return true;
+	return false;
+}
+
+ZM_STARTUP void
+zm_deepbind_start(void)
+{
+	zm_linker.base = getauxval(AT_BASE);
+	zm_linker.bytes = extent(zm_linker.base);
+	if (program_calls_dlsym())
+		zm_deepbind();
 }

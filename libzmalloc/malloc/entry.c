@@ -40,6 +40,7 @@ ZM_EXPORT void *
 calloc(size_t count, size_t size)
 {
 	size_t bytes;
+	zm_deepbind_watch(ZM_CALLER);
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return zm_no_memory();
 	ZM_TRACE_START(calloc, count, size);

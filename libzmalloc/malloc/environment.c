@@ -21,6 +21,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "malloc/state.h"
 #include "os/os.h"
 #include "zone/szone.h"
 
@@ -111,4 +112,22 @@ zm_environment(const char **argv0, char *const **envp)
 		*envp = environ ? environ : from_file();
 	if (getauxval(AT_SECURE))
 		*envp = NULL;
+}
+
+/* No library functions, no constants: see ZM_STARTUP. */
+ZM_STARTUP static bool
+begins(const char *s)
+{
+	s += *s == '_';
+	return s[0] == 'M' && s[1] == 'a' && s[2] == 'l' && s[3] == 'l' &&
+	       s[4] == 'o' && s[5] == 'c';
+}
+
+ZM_STARTUP bool
+zm_environment_concerns_us(void)
+{
+	for (char *const *e = environ; e && *e; e++)
+		if (begins(*e))
+			return true;
+	return false;
 }

@@ -76,8 +76,30 @@ void zm_fork_start(void);
 bool zm_fork_pause(void);
 void zm_fork_resume(void);
 
-/* deepbind.c: leaves nobody a way to libc's own malloc. */
+/*
+ * What every process runs, also one that allocates nothing, lies together: a
+ * page of a library that is touched brings its neighbours into memory.
+ */
+#define ZM_STARTUP __attribute__((section(".text.startup")))
+
+/* deepbind.c: leaves nobody a way to libc's own malloc.  start, from the
+ * constructor, finds out whether and when it has to be done. */
 void zm_deepbind_start(void);
+void zm_deepbind(void) __attribute__((cold));
+/* The dynamic linker's code, until zm_deepbind ran; else empty. */
+extern struct zm_linker {
+	uintptr_t base;
+	size_t bytes;
+} zm_linker ZM_HIDDEN;
+
+/* calloc is how the linker gets memory for a module that it is about to load:
+ * the moment before somebody could find libc's functions. */
+static inline void
+zm_deepbind_watch(const void *caller)
+{
+	if (ZM_UNLIKELY((uintptr_t)caller - zm_linker.base < zm_linker.bytes))
+		zm_deepbind();
+}
 
 /* check.c: counts an operation, and checks all zones when it is time. */
 void zm_check_start(void);

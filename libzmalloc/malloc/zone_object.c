@@ -15,7 +15,7 @@
 #include "malloc/state.h"
 #include "os/os.h"
 
-static struct zm_zone *by_id[ZM_ZONES];
+static struct zm_zone *by_id[ZM_ZONES] ZM_TABLE;
 static unsigned next_id = ZM_ZONE_ID_FIRST;
 unsigned zm_zone_id_end = ZM_ZONE_ID_FIRST;
 

@@ -63,6 +63,18 @@ zm_lock_init(struct zm_lock *l, enum zm_rank rank)
 	__atomic_store_n(&l->word, 0, __ATOMIC_RELEASE);
 }
 
+/* The same for a lock in zeroed memory, which is not touched in vain. */
+static inline void
+zm_lock_init_zeroed(struct zm_lock *l, enum zm_rank rank)
+{
+#ifdef ZM_LOCK_CHECK
+	l->rank = (uint8_t)rank;
+#else
+	(void)l;
+	(void)rank;
+#endif
+}
+
 /*
  * libc's word that the process has one thread (glibc 2.32).  Such a process
  * needs no atomic operations: nobody else is there, and a second thread is

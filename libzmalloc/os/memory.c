@@ -287,6 +287,8 @@ zm_os_random(void *out, size_t bytes)
 	unsigned char *p = out;
 	long n = CALL(SYS_getrandom, out, bytes, NONBLOCK, 0, 0, 0);
 	size_t have = n > 0 ? (size_t)n : 0;
+	if (have == bytes)
+		return;
 	uint64_t x = clock_ns(CLOCK_MONOTONIC) ^ (uintptr_t)&have << 20;
 	for (; have < bytes; have++) {
 		x = (x ^ x >> 31) * UINT64_C(0x9e3779b97f4a7c15) + 1;

@@ -33,6 +33,12 @@ extern bool (*zm_os_override)(long nr, const long arg[6], long *result);
 
 long zm_os_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
+/*
+ * For big tables of which a program uses a few entries: they lie behind all
+ * other static data, which so fits in few pages.
+ */
+#define ZM_TABLE __attribute__((section(".bss.zm_tables")))
+
 /* ---- memory ------------------------------------------------------------ */
 
 /* Private anonymous memory, zeroed, readable and writable, named for

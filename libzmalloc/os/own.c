@@ -14,7 +14,7 @@ enum { RANGES = 4096 };
 
 static struct {
 	uintptr_t start, end; /* start 0: unused */
-} range[RANGES];
+} range[RANGES] ZM_TABLE;
 static uint32_t used; /* entries that were ever in use */
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LEAF);
 

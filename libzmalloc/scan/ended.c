@@ -33,7 +33,7 @@ struct note {
 	uintptr_t block_is;
 };
 
-static struct note notes[NOTES];
+static struct note notes[NOTES] ZM_TABLE;
 static uint32_t count; /* used; then the oldest is replaced */
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 

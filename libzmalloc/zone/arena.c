@@ -41,7 +41,7 @@ static struct zm_pool nodes = { .lock = ZM_LOCK_INIT(ZM_RANK_ARENA + 2),
 
 /* Radix: NULL, a leaf of 65536 slices, or (tagged by 1) one entry that is
  * true for all of the 4 GiB. */
-static uintptr_t root[ROOT_COUNT];
+static uintptr_t root[ROOT_COUNT] ZM_TABLE;
 
 static const char reserved_name[] = "zmalloc";
 

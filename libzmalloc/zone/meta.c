@@ -16,7 +16,7 @@ enum {
 };
 
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_META);
-static void *freed[LISTS];
+static void *freed[LISTS] ZM_TABLE;
 static char *chunk, *chunk_end;
 
 static const char name[] = "zmalloc metadata";

@@ -365,7 +365,7 @@ void
 zm_nano_init(struct zm_szone *z)
 {
 	for (unsigned i = 0; i < z->nmag; i++)
-		zm_lock_init(&z->nano_mags[i].lock, ZM_RANK_NANO);
+		zm_lock_init_zeroed(&z->nano_mags[i].lock, ZM_RANK_NANO);
 }
 
 /* Whole pages of a slab without a live slot; bytes that were present. */

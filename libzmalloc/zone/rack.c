@@ -441,8 +441,8 @@ zm_rack_init(struct zm_rack *k, struct zm_szone *z, enum zm_tier tier,
 	zm_lock_init(&k->table_lock, ZM_RANK_DEPOT + 1);
 	for (unsigned mag = 0; mag <= k->nmag; mag++) {
 		struct zm_magazine *m = &k->mags[mag];
-		zm_lock_init(&m->lock,
-			     mag < k->nmag ? ZM_RANK_TINY + i : ZM_RANK_DEPOT);
+		zm_lock_init_zeroed(
+		    &m->lock, mag < k->nmag ? ZM_RANK_TINY + i : ZM_RANK_DEPOT);
 	}
 }
 
@@ -467,7 +467,7 @@ zm_rack_destroy(struct zm_rack *k)
 {
 	for (unsigned mag = 0; mag <= k->nmag; mag++)
 		drop_list(k, &k->mags[mag]);
-	for (unsigned i = 0; i < 1024 && k->table[i]; i++)
+	for (unsigned i = 0; i < ZM_TABLE_CHUNKS && k->table[i]; i++)
 		zm_meta_free(k->table[i], 1024 * sizeof(*k->table[i]));
 }
 

@@ -13,7 +13,7 @@
 enum { CHUNK_LOG = 12, CHUNK = 1 << CHUNK_LOG, CHUNKS = 4096 };
 
 /* id -> region; an unused entry holds (next unused id << 1 | 1). */
-static uintptr_t *directory[CHUNKS];
+static uintptr_t *directory[CHUNKS] ZM_TABLE;
 static uint32_t id_end;		      /* ids ever given */
 static uint32_t id_free = UINT32_MAX; /* first unused id below id_end */
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_REGIONS);

@@ -68,7 +68,8 @@ zm_szone_create(uint16_t id, unsigned flags)
 	size_t head = zm_round_up(sizeof(struct zm_szone), 64);
 	size_t nano = nmag * sizeof(struct zm_nano_mag);
 	size_t each = (nmag + 1) * sizeof(struct zm_magazine);
-	size_t bytes = head + nano + ZM_RACKS * each;
+	size_t table = ZM_TABLE_CHUNKS * sizeof(struct zm_rregion **);
+	size_t bytes = head + nano + ZM_RACKS * (each + table);
 	if (!zm_arena_start())
 		return NULL;
 	make_key();
@@ -87,10 +88,12 @@ zm_szone_create(uint16_t id, unsigned flags)
 	    __atomic_compare_exchange_n(&cached_zone, &none, z, false,
 					__ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	zm_nano_init(z);
-	for (unsigned i = 0; i < ZM_RACKS; i++)
+	char *at = (char *)z->nano_mags + nano;
+	for (unsigned i = 0; i < ZM_RACKS; i++, at += each)
 		zm_rack_init(&z->rack[i], z, ZM_TIER_TINY + i,
-			     (struct zm_magazine *)((char *)z->nano_mags +
-						    nano + i * each));
+			     (struct zm_magazine *)at);
+	for (unsigned i = 0; i < ZM_RACKS; i++, at += table)
+		z->rack[i].table = (struct zm_rregion ***)at;
 	zm_large_init(z);
 	return z;
 }

@@ -94,7 +94,12 @@ struct zm_nano_mag {
 
 /* ---- racks -------------------------------------------------------------- */
 
-enum { ZM_SLOTS = 257, ZM_SLOT_WORDS = 5, ZM_RACKS = 3 };
+enum {
+	ZM_SLOTS = 257,
+	ZM_SLOT_WORDS = 5,
+	ZM_RACKS = 3,
+	ZM_TABLE_CHUNKS = 1024 /* of 1024 regions */
+};
 #define ZM_NIL UINT32_C(0)
 
 /*
@@ -178,7 +183,7 @@ struct zm_rack {
 	struct zm_szone *zone;
 	struct zm_magazine *mags; /* [nmag + 1]; the last is the depot */
 	struct zm_lock table_lock;
-	struct zm_rregion **table[1024]; /* slot -> region, 1024 each */
+	struct zm_rregion ***table; /* [ZM_TABLE_CHUNKS]: slot -> region */
 	uint32_t table_used;
 };
 
