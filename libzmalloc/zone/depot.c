@@ -2,11 +2,11 @@
  * depot.c - see depot.h.
  *
  * The rule: a magazine gives up a region when more than one and a half
- * regions' worth of its memory is free and less than 75 % is in use.  In the
- * depot a region's free pages go back to the kernel; a magazine that needs
- * room looks there before it maps a new region.  Of the empty regions the
- * depot keeps a few (zm_zone_config.retained_regions), the others are
- * unmapped.
+ * regions' worth of its memory is free and less than 75 % is in use.  On its
+ * way to the depot a region gives the pages of long runs back to the kernel,
+ * and all of them once it is empty; a magazine that needs room looks there
+ * before it maps a new region.  Of the empty regions the depot keeps a few
+ * (zm_zone_config.retained_regions), the others are unmapped.
  */
 #include "zone/depot.h"
 
@@ -298,9 +298,15 @@ zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
 
 /* Moves r's runs from one magazine's lists to the other's; `to` NULL: they
  * vanish, for an empty region.  With `purge` their pages go. */
+enum { WORTH = 128 << 10 }; /* a call to the kernel */
+
+/* Short runs keep their pages, unless those are asked for (returned): giving
+ * them back one by one costs more than the blocks around them are worth. */
 static void
 purge_run(struct zm_magazine *m, struct zm_piece *p, size_t *returned)
 {
+	if ((size_t)p->length << p->region->qshift < WORTH && !returned)
+		return;
 	if (p->region->dirty)
 		zm_dirty_purge(m, p, p->length, returned);
 	else if (!p->clean)
@@ -372,8 +378,7 @@ zm_last_flush(struct zm_rack *k, struct zm_magazine *m)
 	m->last = NULL;
 	r->blocks--;
 	m->blocks--;
-	zm_quanta_free(k, m, r, (uint32_t)(off >> k->qshift), m->last_quanta,
-		       false);
+	zm_quanta_free(k, m, r, (uint32_t)(off >> k->qshift), m->last_quanta);
 	return true;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "zone/dirty.h"
 
+#include "zone/trace.h"
+
 enum {
 	SPARE = 3 << 19,   /* bytes that may always be dirty */
 	PEAK_SHARE = 2,	   /* of the peak, above it */
@@ -87,22 +89,12 @@ zm_dirty_purge(struct zm_magazine *m, const struct zm_piece *p, uint32_t most,
 			*returned += zm_os_resident(start, bytes);
 		if (zm_os_purge(start, bytes))
 			break; /* locked pages */
+		ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, start,
+			     bytes);
 		done += zm_dirty_take(m, r, at, end - at);
 		end = at;
 	}
 	return done;
-}
-
-/* What a change takes off the peak.  A heap that goes up and down by a fourth
- * keeps its peak for hundreds of changes; one that lost half of it is not
- * expected to come back soon. */
-static size_t
-sink(size_t peak, size_t used)
-{
-	size_t less = peak - used;
-	if (less > peak / 2)
-		return less / 16;
-	return peak ? less * less / peak * less / peak / 64 : 0;
 }
 
 /* Quanta above the bound. */
@@ -110,7 +102,9 @@ static uint32_t
 excess(const struct zm_rack *k, struct zm_magazine *m)
 {
 	size_t spare = SPARE >> k->qshift;
-	m->peak -= sink(m->peak, m->used);
+	if (m->peak < m->used) /* the depot's */
+		m->peak = m->used;
+	m->peak -= zm_peak_sink(m->peak, m->used);
 	size_t bound = m->peak + m->peak / PEAK_SHARE;
 	if (bound < m->used + spare)
 		bound = m->used + spare;

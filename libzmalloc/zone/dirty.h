@@ -18,6 +18,22 @@
 
 #include "zone/runs.h"
 
+/*
+ * What a change takes off a peak.  A heap that goes up and down by a fourth
+ * keeps its peak for hundreds of changes; one that lost half of it is not
+ * expected to come back soon.
+ */
+static inline size_t
+zm_peak_sink(size_t peak, size_t used)
+{
+	if (peak <= used)
+		return 0;
+	size_t less = peak - used;
+	if (less > peak / 2)
+		return less / 16;
+	return less * less / peak * less / peak / 64;
+}
+
 /* Quanta [start, start + n) leave a run: they count no more.  Returns how many
  * were dirty. */
 uint32_t zm_dirty_take(struct zm_magazine *, struct zm_rregion *,

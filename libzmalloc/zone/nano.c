@@ -3,9 +3,7 @@
  *
  * A slab's state is a bitmap beside it, nothing is kept in the blocks; what
  * makes single operations cheap is the threads' caches in front (cache.c).
- * Freed slabs go to a pool that all zones share.  It keeps the pages of the
- * latest few, so that a class which shrinks and grows does not ask the kernel
- * each time.
+ * Empty slabs go to a pool that all zones share (slabs.c).
  */
 #include "zone/nano.h"
 
@@ -16,122 +14,12 @@
 #include "zone/fast.h"
 #include "zone/meta.h"
 #include "zone/populate.h"
+#include "zone/slabs.h"
 #include "zone/trace.h"
 
 enum {
-	GROUP = 16,	   /* slabs whose address space is taken at once */
-	GROUP_LIMITED = 4, /* the same where address space is scarce */
-	DIRTY_MAX = 16,	   /* free slabs that keep their pages */
-	EMPTIES_MAX = 1,   /* free slabs a magazine keeps in a class */
+	EMPTIES_MAX = 1, /* free slabs a magazine keeps in a class */
 };
-
-static struct {
-	struct zm_lock lock;
-	struct zm_slab *dirty, *clean; /* by next */
-	unsigned dirty_count;
-	struct zm_slab *fresh; /* array of slabs never used so far */
-	unsigned fresh_count;
-	uintptr_t fresh_base;
-} pool = { .lock = ZM_LOCK_INIT(ZM_RANK_DEPOT) };
-
-/* ---- pool --------------------------------------------------------------- */
-
-static bool
-pool_group(void)
-{
-	unsigned n = zm_arena_limited ? GROUP_LIMITED : GROUP;
-	struct zm_slab *slabs = zm_meta_alloc(n * sizeof(*slabs));
-	if (!slabs)
-		return false;
-	uintptr_t base =
-	    zm_span_alloc((size_t)n * ZM_SLICE, ZM_SLICE, "zmalloc nano");
-	if (!base) {
-		zm_meta_free(slabs, n * sizeof(*slabs));
-		return false;
-	}
-	pool.fresh = slabs;
-	pool.fresh_count = n;
-	pool.fresh_base = base;
-	ZM_TRACE(nanov2_region_allocation, 0, base, (size_t)n * ZM_SLICE);
-	return true;
-}
-
-/* A slab with memory, not in the directory; *base is its slice. */
-static struct zm_slab *
-pool_get(uintptr_t *base)
-{
-	struct zm_slab *s = NULL;
-	zm_lock(&pool.lock);
-	if ((s = pool.dirty)) {
-		pool.dirty = s->next;
-		pool.dirty_count--;
-	} else if ((s = pool.clean)) {
-		pool.clean = s->next;
-	} else if ((pool.fresh_count || pool_group()) &&
-		   !zm_os_commit((void *)pool.fresh_base, ZM_SLICE)) {
-		s = pool.fresh++;
-		s->slice = pool.fresh_base;
-		pool.fresh_base += ZM_SLICE;
-		pool.fresh_count--;
-	}
-	zm_unlock(&pool.lock);
-	if (s)
-		*base = s->slice;
-	return s;
-}
-
-/* Purges free slabs until at most `keep` have pages; bytes given back. */
-static size_t
-pool_trim(unsigned keep, bool count)
-{
-	size_t bytes = 0;
-	while (pool.dirty_count > keep) {
-		struct zm_slab **at = &pool.dirty;
-		while ((*at)->next) /* the oldest is the last */
-			at = &(*at)->next;
-		struct zm_slab *s = *at;
-		void *p = (void *)s->slice;
-		if (count)
-			bytes += zm_os_resident(p, ZM_SLICE);
-		zm_os_purge(p, ZM_SLICE);
-		s->touched = 0;
-		*at = NULL;
-		pool.dirty_count--;
-		s->next = pool.clean;
-		pool.clean = s;
-	}
-	return bytes;
-}
-
-static void
-pool_put(struct zm_slab *s)
-{
-	zm_lock(&pool.lock);
-	s->next = pool.dirty;
-	pool.dirty = s;
-	pool.dirty_count++;
-	if (pool.dirty_count > DIRTY_MAX)
-		pool_trim(DIRTY_MAX / 2, false);
-	zm_unlock(&pool.lock);
-}
-
-void
-zm_nano_pool_lock(void)
-{
-	zm_lock(&pool.lock);
-}
-
-void
-zm_nano_pool_unlock(void)
-{
-	zm_unlock(&pool.lock);
-}
-
-void
-zm_nano_pool_reinit(void)
-{
-	zm_lock_init(&pool.lock, ZM_RANK_DEPOT);
-}
 
 /* ---- slabs -------------------------------------------------------------- */
 
@@ -169,10 +57,10 @@ list_drop(struct zm_nano_mag *m, struct zm_slab *s)
 static struct zm_slab *
 slab_new(struct zm_szone *z, unsigned mag, unsigned class)
 {
-	uintptr_t base;
-	struct zm_slab *s = pool_get(&base);
+	struct zm_slab *s = zm_slab_get();
 	if (!s)
 		return NULL;
+	uintptr_t base = s->slice;
 	s->class = (uint8_t) class;
 	s->mag = (uint16_t)mag;
 	s->slots = (uint16_t)(ZM_SLICE / (class * 16));
@@ -193,7 +81,7 @@ slab_new(struct zm_szone *z, unsigned mag, unsigned class)
 		fast |= (uint64_t) class << ZM_KIND_SHIFT;
 	if (!zm_region_add(r, ZM_SLICE, fast, 0)) {
 		r->bytes = 0;
-		pool_put(s);
+		zm_slab_put(s);
 		return NULL;
 	}
 	struct zm_nano_mag *m = &z->nano_mags[mag];
@@ -210,7 +98,7 @@ slab_release(struct zm_nano_mag *m, struct zm_slab *s)
 		list_drop(m, s);
 	m->slabs--;
 	zm_region_remove(&s->r, ZM_SLICE);
-	pool_put(s);
+	zm_slab_put(s);
 }
 
 static void
@@ -412,9 +300,7 @@ zm_nano_relief(struct zm_szone *z)
 		total += mag_relief(&z->nano_mags[i]);
 		zm_unlock(&z->nano_mags[i].lock);
 		/* now, or the pool would trim them uncounted */
-		zm_lock(&pool.lock);
-		total += pool_trim(0, true);
-		zm_unlock(&pool.lock);
+		total += zm_slabs_relief();
 	}
 	ZM_TRACE(nano_memory_pressure, z->id, total);
 	return total;
@@ -443,7 +329,7 @@ zm_nano_destroy(struct zm_szone *z)
 	for (struct zm_slab *s = d.list, *next; s; s = next) {
 		next = s->next;
 		zm_region_remove(&s->r, ZM_SLICE);
-		pool_put(s);
+		zm_slab_put(s);
 	}
 }
 

@@ -24,11 +24,6 @@ const char *zm_nano_check(struct zm_szone *);
 /* All slabs back to the pool. */
 void zm_nano_destroy(struct zm_szone *);
 
-/* The pool of free slabs that all zones share, for fork. */
-void zm_nano_pool_lock(void);
-void zm_nano_pool_unlock(void);
-void zm_nano_pool_reinit(void);
-
 /* Reciprocal of a slot size: offset * magic >> 32 is the slot's index for
  * every offset in a slab, for slot * index checked by multiplication. */
 uint32_t zm_nano_magic(unsigned class);

@@ -164,7 +164,7 @@ zm_rack_alloc(struct zm_rack *k, unsigned mag, unsigned n, bool *zero)
 /* True when a block was freed. */
 static bool
 give_one(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
-	 void *p, bool depot)
+	 void *p)
 {
 	unsigned n = zm_rack_length(r, (uintptr_t)p);
 	if (!n) {
@@ -175,7 +175,7 @@ give_one(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
 	zm_mark_set(r, start, 0);
 	r->blocks--;
 	m->blocks--;
-	zm_quanta_free(k, m, r, start, n, depot);
+	zm_quanta_free(k, m, r, start, n);
 	return true;
 }
 
@@ -241,7 +241,7 @@ zm_rack_give(struct zm_rack *k, void **blocks, unsigned count)
 				blocks[left++] = blocks[i];
 				continue;
 			}
-			give_one(k, &k->mags[mag], r, blocks[i], depot);
+			give_one(k, &k->mags[mag], r, blocks[i]);
 			in = r;
 			stop = depot && !r->used;
 		}
@@ -263,7 +263,7 @@ zm_rack_free(struct zm_rack *k, struct zm_rregion *r, void *p)
 		return;
 	}
 	if (mag == k->nmag) {
-		give_one(k, m, r, p, true);
+		give_one(k, m, r, p);
 		settle(k, mag, r);
 		return;
 	}
@@ -321,7 +321,7 @@ zm_rack_resize(struct zm_rack *k, struct zm_rregion *r, void *p, size_t bytes)
 	bool done = n != 0 && want <= n;
 	if (n && want < n) {
 		zm_mark_set(r, start, want);
-		zm_quanta_free(k, m, r, start + want, n - want, mag == k->nmag);
+		zm_quanta_free(k, m, r, start + want, n - want);
 	} else if (n && want > n && mag != k->nmag) {
 		done = grow(m, r, start, n, want);
 		if (done)
@@ -353,10 +353,9 @@ zm_rack_memalign(struct zm_rack *k, unsigned mag, unsigned n, size_t align)
 	zm_mark_set(r, start, 0);
 	zm_mark_set(r, start + head, n);
 	if (head)
-		zm_quanta_free(k, m, r, start, head, owner == k->nmag);
+		zm_quanta_free(k, m, r, start, head);
 	if (rest)
-		zm_quanta_free(k, m, r, start + head + n, rest,
-			       owner == k->nmag);
+		zm_quanta_free(k, m, r, start + head + n, rest);
 	zm_unlock(&m->lock);
 	return (void *)to;
 }

@@ -174,11 +174,10 @@ zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length,
 }
 
 static void
-purge_by_rule(const struct zm_piece *joined, uint32_t start, uint32_t n,
-	      bool depot)
+purge_by_rule(const struct zm_piece *joined, uint32_t start, uint32_t n)
 {
 	struct zm_piece p = *joined;
-	if (p.clean || (!depot && !zm_zone_config.aggressive_madvise))
+	if (p.clean || !zm_zone_config.aggressive_madvise)
 		return;
 	if (zm_piece_purge(&p, start, n, NULL))
 		p.region->runs[zm_granule(p.region, p.start)].word |=
@@ -187,18 +186,18 @@ purge_by_rule(const struct zm_piece *joined, uint32_t start, uint32_t n,
 
 void
 zm_quanta_free(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
-	       uint32_t start, uint32_t n, bool depot)
+	       uint32_t start, uint32_t n)
 {
 	r->used -= n;
 	ZM_STORE(&m->used, m->used - n);
 	struct zm_piece p =
 	    zm_run_free(m, (struct zm_piece){ r, start, n, false });
 	if (!r->dirty) {
-		purge_by_rule(&p, start, n, depot);
+		purge_by_rule(&p, start, n);
 		return;
 	}
 	zm_dirty_add(m, r, start, n);
-	if (depot || zm_zone_config.aggressive_madvise)
+	if (zm_zone_config.aggressive_madvise)
 		zm_dirty_purge(m, &(struct zm_piece){ r, start, n, false }, n,
 			       NULL);
 	else

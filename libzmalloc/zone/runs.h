@@ -88,9 +88,9 @@ struct zm_piece zm_run_remove(struct zm_magazine *, struct zm_rregion *,
 /* Joins a piece with the runs beside it and inserts the result. */
 struct zm_piece zm_run_free(struct zm_magazine *, struct zm_piece);
 /* What was a block of n quanta at start becomes free; its pages go if the rule
- * of the tier, or the depot, wants it. */
+ * of the tier wants it. */
 void zm_quanta_free(struct zm_rack *, struct zm_magazine *, struct zm_rregion *,
-		    uint32_t start, uint32_t n, bool depot);
+		    uint32_t start, uint32_t n);
 /* Removes the shortest run of at least n quanta; false when there is none.
  * k is the rack. */
 bool zm_run_best(struct zm_magazine *, const struct zm_rack *k, uint32_t n,

@@ -19,6 +19,7 @@
 #include "zone/large.h"
 #include "zone/nano.h"
 #include "zone/rack.h"
+#include "zone/slabs.h"
 #include "zone/trace.h"
 
 struct zm_zone_config zm_zone_config = {
@@ -458,7 +459,7 @@ zm_szone_locked(struct zm_szone *z)
 void
 zm_zone_globals_lock(void)
 {
-	zm_nano_pool_lock();
+	zm_slabs_lock();
 	zm_large_pool_lock();
 	zm_rregion_pool_lock();
 	zm_cache_lock();
@@ -474,7 +475,7 @@ zm_zone_globals_unlock(void)
 	zm_cache_unlock();
 	zm_rregion_pool_unlock();
 	zm_large_pool_unlock();
-	zm_nano_pool_unlock();
+	zm_slabs_unlock();
 }
 
 void
@@ -484,7 +485,7 @@ zm_zone_globals_reinit(void)
 	zm_directory_reinit();
 	zm_rregion_pool_reinit();
 	zm_large_pool_reinit();
-	zm_nano_pool_reinit();
+	zm_slabs_reinit();
 	zm_cache_reinit();
 }
 

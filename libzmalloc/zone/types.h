@@ -81,6 +81,7 @@ struct zm_slab {
 	bool listed;
 	size_t touched; /* bytes from the start that were made present */
 	uintptr_t slice;  /* its slice, also while it is free */
+	struct zm_slab_group *group; /* slabs.c */
 	uint64_t bits[ZM_SLAB_WORDS];
 };
 
