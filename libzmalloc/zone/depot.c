@@ -134,7 +134,8 @@ struct_get(struct zm_rack *k)
 	r->max_quanta = k->max_quanta;
 	r->next = r->prev = NULL;
 	r->quanta = quanta;
-	r->tail = r->used = r->blocks = 0;
+	r->tail = r->high = r->used = r->blocks = 0;
+	r->warm = r->cooled = false;
 	r->committed = r->touched = 0;
 	return r;
 }
@@ -289,7 +290,8 @@ zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
 	if (old && old != r && old->tail < old->quanta &&
 	    zm_rregion_commit(old, old->quanta)) {
 		struct zm_piece rest = { old, old->tail,
-					 old->quanta - old->tail, true };
+					 old->quanta - old->tail,
+					 old->tail >= old->high };
 		old->tail = old->quanta;
 		zm_run_free(m, rest);
 	}
@@ -337,6 +339,38 @@ move_runs(struct zm_magazine *from, struct zm_magazine *to,
 	}
 }
 
+/*
+ * Whether an empty region may keep its pages.  At first none may; each time
+ * that a region is missed which had to give up its pages a moment ago, one
+ * more.
+ */
+enum { WARM_BYTES = 64 << 20, MISSED_LATELY = 1000000000 /* ns */ };
+
+static bool
+may_stay_warm(struct zm_rack *k)
+{
+	if (k->counts_dirty)
+		return false;
+	if (k->warm_now < k->warm_max)
+		return true;
+	k->cold++;
+	if (k->warm_max && zm_os_now() - k->missed_at > MISSED_LATELY)
+		k->warm_max /= 2;
+	return false;
+}
+
+/* A region without pages is put to use.  The depot is locked. */
+static void
+missed(struct zm_rack *k)
+{
+	if (!k->cold)
+		return;
+	k->cold--;
+	k->missed_at = zm_os_now();
+	if (k->warm_max < WARM_BYTES / k->region_bytes)
+		k->warm_max++;
+}
+
 /* Pages of an empty region go, and all of it is tail again. */
 static void
 reset(struct zm_rregion *r, size_t *returned)
@@ -348,7 +382,7 @@ reset(struct zm_rregion *r, size_t *returned)
 	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, r->r.base, bytes);
 	if (bytes && zm_os_purge((void *)r->r.base, bytes))
 		return; /* locked pages: the tail stays where it is */
-	r->tail = 0;
+	r->tail = r->high = 0;
 	r->touched = 0;
 }
 
@@ -358,6 +392,13 @@ static void
 make_fresh(struct zm_magazine *m, struct zm_magazine *to, struct zm_rregion *r,
 	   size_t *returned)
 {
+	struct zm_rack *k = r->rack;
+	if (!returned && may_stay_warm(k)) {
+		k->warm_now++;
+		r->warm = true;
+		r->tail = 0;
+		return;
+	}
 	if (r->dirty_count)
 		zm_dirty_take(m, r, 0, r->tail);
 	reset(r, returned);
@@ -393,7 +434,12 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
 		zm_last_flush(k, m);
 	ZM_TRACE_MAG(recircRegion, k->zone->id, mag, r->r.base, r->used);
 	if (r->used) {
-		move_runs(m, depot, r, true, returned);
+		bool purge = returned || k->counts_dirty || !k->warm_max;
+		move_runs(m, depot, r, purge, returned);
+		if (purge && !k->counts_dirty && !r->cooled) {
+			r->cooled = true;
+			k->cold++;
+		}
 	} else {
 		move_runs(m, NULL, r, false, NULL);
 		make_fresh(m, depot, r, returned);
@@ -402,15 +448,26 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
 	attach(k, k->nmag, r);
 }
 
+static bool
+cool(struct zm_rack *k, struct zm_rregion *r)
+{
+	bool warm = r->warm;
+	k->warm_now -= warm;
+	r->warm = r->cooled = false;
+	return warm;
+}
+
 /* The depot is locked.  Empty regions beyond `keep` leave it. */
 static struct zm_rregion *
 surplus(struct zm_rack *k, unsigned keep)
 {
 	struct zm_magazine *depot = &k->mags[k->nmag];
 	struct zm_rregion *out = NULL;
+	bool all = !keep;
+	keep -= keep < k->warm_now ? keep : k->warm_now;
 	for (struct zm_rregion *r = depot->regions, *next; r; r = next) {
 		next = r->next;
-		if (r->used)
+		if (r->used || (r->warm && !all))
 			continue;
 		if (keep) {
 			keep--;
@@ -418,6 +475,7 @@ surplus(struct zm_rack *k, unsigned keep)
 		}
 		move_runs(depot, NULL, r, false, NULL);
 		detach(depot, r);
+		cool(k, r);
 		r->next = out;
 		out = r;
 	}
@@ -511,6 +569,10 @@ zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
 		move_runs(depot, m, r, false, NULL);
 		attach(k, mag, r);
 	}
+	if (!r || r->cooled || (!r->used && !cool(k, r)))
+		missed(k);
+	if (r)
+		r->cooled = false;
 	zm_unlock(&depot->lock);
 	if (!r) {
 		r = region_new(k);

@@ -77,7 +77,8 @@ from_runs(struct zm_rack *k, struct zm_magazine *m, uint32_t n, unsigned count,
 }
 
 static unsigned
-from_tail(struct zm_magazine *m, uint32_t n, unsigned count, void **out)
+from_tail(struct zm_magazine *m, uint32_t n, unsigned count, void **out,
+	  bool *clean)
 {
 	struct zm_rregion *r = m->bump;
 	if (!r)
@@ -87,6 +88,9 @@ from_tail(struct zm_magazine *m, uint32_t n, unsigned count, void **out)
 		return 0;
 	uint32_t start = r->tail;
 	r->tail += n * blocks;
+	*clean = start >= r->high;
+	if (r->tail > r->high)
+		r->high = r->tail;
 	cut(m, r, start, n, blocks, out);
 	if (!r->dirty)
 		zm_touch_ahead(r->r.owner, r->r.base, &r->touched,
@@ -102,9 +106,7 @@ take_some(struct zm_rack *k, unsigned mag, uint32_t n, unsigned count,
 {
 	struct zm_magazine *m = &k->mags[mag];
 	unsigned got = from_runs(k, m, n, count, out, clean);
-	if (!got && (got = from_tail(m, n, count, out)))
-		*clean = true;
-	return got;
+	return got ? got : from_tail(m, n, count, out, clean);
 }
 
 unsigned
@@ -292,6 +294,8 @@ grow(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
 		    !zm_rregion_commit(r, r->tail + more))
 			return false;
 		r->tail += more;
+		if (r->tail > r->high)
+			r->high = r->tail;
 	} else {
 		if (end > r->tail || zm_run_length(r, end) < more)
 			return false;

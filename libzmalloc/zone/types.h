@@ -129,7 +129,9 @@ struct zm_rack;
  * in a rack that keeps count of pages (medium), a bit for each quantum.
  *   used == sum of lengths of marked blocks and a last-free block
  *   these and runs cover [0, tail) without overlap
- *   [tail, quanta) was never handed out and reads as zero
+ *   [tail, quanta) is in no block and no run; from high >= tail on it reads as
+ *   zero
+ *   warm: empty, in the depot, and has pages
  *   a bit of dirty set <=> the quantum is in a run and may have pages
  */
 struct zm_rregion {
@@ -144,11 +146,13 @@ struct zm_rregion {
 	uint8_t qshift, gshift; /* as the rack's, and as constant as marks */
 	uint16_t max_quanta;
 	uint32_t slot; /* index in the rack's table: part of references */
-	uint32_t quanta, tail;
+	uint32_t quanta, tail, high;
 	uint32_t used, blocks;
 	uint32_t mag; /* index of the magazine; changes under both locks */
 	size_t committed;
 	size_t touched; /* bytes from the start that were made present */
+	bool warm;
+	bool cooled; /* in the depot, in use, and gave up pages */
 };
 
 /*
@@ -183,6 +187,11 @@ struct zm_rack {
 	size_t commit_step;
 	struct zm_szone *zone;
 	struct zm_magazine *mags; /* [nmag + 1]; the last is the depot */
+	/* under the depot's lock: empty regions that may be warm, those that
+	 * are, those that gave up their pages and were not missed so far, when
+	 * one was missed */
+	uint32_t warm_max, warm_now, cold;
+	uint64_t missed_at;
 	struct zm_lock table_lock;
 	struct zm_rregion ***table; /* [ZM_TABLE_CHUNKS]: slot -> region */
 	uint32_t table_used;
