@@ -84,6 +84,23 @@ change(struct zm_szone *z, struct shadow *s, size_t size)
 	pattern(s, true);
 }
 
+/* The newest block grows into memory that was never used before. */
+static void
+grow_newest(struct zm_szone *z)
+{
+	static const size_t first[] = { 600, 9000, 100000 };
+	for (int i = 0; i < 3; i++) {
+		struct shadow s = { 0 };
+		get(z, &s, first[i], 0);
+		for (int step = 0; s.p && step < 12; step++) {
+			change(z, &s, s.usable + first[i]);
+			s.p[s.usable - 1] = 1; /* is really there */
+			pattern(&s, true);
+		}
+		give(z, &s);
+	}
+}
+
 static void *
 second(void *arg)
 {
@@ -109,7 +126,7 @@ with_faults(void)
 	nulls += !zone[0] + !zone[1];
 	for (int k = 0; k < 2; k++)
 		if (zone[k])
-			get_all(zone[k], map[k]);
+			get_all(zone[k], map[k]), grow_newest(zone[k]);
 	if (zone[0]) {
 		pthread_create(&t, NULL, second, NULL);
 		pthread_join(t, NULL);
