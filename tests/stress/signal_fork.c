@@ -1,10 +1,13 @@
 /*
  * signal_fork.c - a signal interrupts malloc or free anywhere, and its handler
- * forks while other threads allocate.  The child ends at once, or after a few
- * blocks of each tier; neither it nor the parent may hang on a lock that the
- * interrupted call holds.
+ * forks while other threads allocate.  The child ends at once; neither it nor
+ * the parent may hang on a lock that the interrupted call holds.
  *
- *   signal_fork [COUNT]
+ *   signal_fork [COUNT [BLOCKS]]
+ *
+ * With BLOCKS 1 every second child allocates in the handler first.  Nothing
+ * promises that this works where the interrupted call was changing a list;
+ * malloc_fork_inside.c has the places where it does.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +20,7 @@
 enum { THREADS = 3, SLOTS = 300 };
 
 static int stop;
-static volatile sig_atomic_t forks, bad;
+static volatile sig_atomic_t forks, bad, blocks;
 
 /* Slow paths most of the time: many sizes, few of each. */
 static void
@@ -45,11 +48,11 @@ body(void *arg)
 }
 
 static void
-child(int blocks)
+child(int allocate)
 {
 	static const size_t size[] = { 30, 700, 5000, 100000, 9 << 20 };
 	alarm(30);
-	for (int k = 0; blocks && k < 5; k++) {
+	for (int k = 0; allocate && k < 5; k++) {
 		void *p = malloc(size[k]);
 		if (!p)
 			_exit(2);
@@ -66,7 +69,7 @@ on_signal(int sig)
 	(void)sig;
 	pid_t pid = fork();
 	if (pid == 0)
-		child(forks % 2);
+		child(blocks && forks % 2);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
 		bad = status;
 	forks++;
@@ -87,7 +90,8 @@ shoot(void *arg)
 int
 main(int argc, char **argv)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 300;
+	int count = argc > 1 ? atoi(argv[1]) : 100;
+	blocks = argc > 2 && atoi(argv[2]);
 	struct sigaction sa = { .sa_handler = on_signal,
 				.sa_flags = SA_RESTART };
 	pthread_t t[THREADS + 1], self = pthread_self();
