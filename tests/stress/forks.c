@@ -104,7 +104,7 @@ child(void)
 int
 main(int argc, char **argv)
 {
-	int forks = argc > 1 ? atoi(argv[1]) : 100, bad = 0;
+	int forks = argc > 1 ? atoi(argv[1]) : 40, bad = 0;
 	pthread_t t[THREADS];
 
 	for (int i = 0; i < SLOTS; i++) {

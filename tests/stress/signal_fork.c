@@ -20,6 +20,7 @@
 enum { THREADS = 3, SLOTS = 300 };
 
 static int stop;
+static unsigned long steps; /* of the main thread */
 static volatile sig_atomic_t forks, bad, blocks;
 
 /* Slow paths most of the time: many sizes, few of each. */
@@ -80,9 +81,13 @@ static void *
 shoot(void *arg)
 {
 	pthread_t *target = arg;
+	unsigned long seen = 0, now;
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		usleep(300);
-		pthread_kill(*target, SIGUSR1);
+		now = __atomic_load_n(&steps, __ATOMIC_RELAXED);
+		if (now != seen) /* or it never gets anywhere */
+			pthread_kill(*target, SIGUSR1);
+		seen = now;
 	}
 	return NULL;
 }
@@ -103,8 +108,10 @@ main(int argc, char **argv)
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, body, (void *)(i + 1));
 	pthread_create(&t[THREADS], NULL, shoot, &self);
-	while (forks < count && !bad)
+	while (forks < count && !bad) {
 		churn(&s, p);
+		__atomic_fetch_add(&steps, 1, __ATOMIC_RELAXED);
+	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i <= THREADS; i++)
 		pthread_join(t[i], NULL);

@@ -28,3 +28,6 @@ done
 
 # Blocks are refused, and the program goes on.
 (ulimit -v 250000 && model '250 MB of addresses' MODEL_SEED=109 MODEL_OPS=40000)
+
+# More forks than the recorded runs have time for.
+check 'forks, 300 times' env LD_PRELOAD="$LIB" "$BUILD/tests/stress/forks" 300
