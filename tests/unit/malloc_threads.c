@@ -245,7 +245,7 @@ test_fork(void)
 	pthread_t t[3];
 	for (size_t i = 0; i < 3; i++)
 		pthread_create(&t[i], NULL, churn, (void *)(i + 1));
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < 60; i++) {
 		int status;
 		void *mine = malloc(100);
 		pid_t pid = fork();
