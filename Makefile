@@ -41,6 +41,11 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(DEFS) $(CFLAGS) -MMD -MP
 ifneq ($(findstring undefined,$(SAN)),)
 LIBSAN := -fsanitize=undefined -fsanitize-undefined-trap-on-error
 endif
+# Threads: the zone layer alone, with the order of its locks checked.
+ifneq ($(findstring thread,$(SAN)),)
+LIBSAN  := -fsanitize=thread -DZM_LOCK_CHECK
+ZONESAN := -fsanitize=thread -DZM_LOCK_CHECK
+endif
 LIB_CFLAGS  = $(ALL_CFLAGS) $(LIBSAN) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fasynchronous-unwind-tables -Ilibzmalloc -Ilibzmalloc/include
@@ -110,9 +115,15 @@ $(O)/gen/schema_sql.h: schema/tables.sql schema/views.sql
 deps:
 	@sh .ci/deps
 
+ifeq ($(SAN),thread)
+check: deps
+	@$(MAKE) --no-print-directory $(O)/tests/unit/zone_model $(O)/tests/unit/zone_race
+	@BUILD=$(O) tests/run unit/zone_model unit/zone_race
+else
 check: deps
 	@$(MAKE) --no-print-directory all tests
 	@BUILD=$(O) tests/run
+endif
 
 # The tools and the library under sanitizers, driven by the shell tests.
 check-tools: deps
@@ -142,7 +153,7 @@ tools-programs: $(filter-out $(O)/tests/unit/%,$(test_bin)) $(O)/examples/shop
 # malloc, so that it may own the one zone with caches and make mmap fail.
 $(O)/tests/unit/zone_%: tests/unit/zone_%.c $(filter $(O)/obj/libzmalloc/os/% $(O)/obj/libzmalloc/zone/%,$(lib_obj))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -I. -Ilibzmalloc -Itests -fno-builtin -o $@ $(filter %.c %.o,$^) -lpthread
+	$(CC) $(ALL_CFLAGS) $(ZONESAN) -I. -Ilibzmalloc -Itests -fno-builtin -o $@ $(filter %.c %.o,$^) -lpthread
 
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	@mkdir -p $(@D)
@@ -203,7 +214,8 @@ help:
 	  'make bench      timings beside the installed peers, as ratios' \
 	  'make install    PREFIX=/usr/local DESTDIR= ; make uninstall undoes it' \
 	  'make format     clang-format; make lint: format, clang-tidy, cppcheck' \
-	  'make SAN=address,undefined check   the same under sanitizers'
+	  'make SAN=address,undefined check   the same under sanitizers' \
+  'make SAN=thread check   races and lock order of the zone layer'
 
 -include $(lib_obj:.o=.d) $(common_obj:.o=.d) $(zrecord_obj:.o=.d) $(zleaks_obj:.o=.d)
 -include $(wildcard $(O)/tests/*/*.d)

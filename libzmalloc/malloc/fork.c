@@ -13,6 +13,12 @@
  * locks; if they allocate, the locks are let go for that long.  Registering
  * takes a lock of libc's and, for the first 48 handlers, no memory.
  *
+ * A signal handler may fork where it interrupted a call that holds locks.  To
+ * wait for them would be for ever; so nothing is locked then, and the child
+ * begins with free locks and with the structures as they are.  It may end,
+ * exec, return into the interrupted call; what it allocates in the handler is
+ * as safe as in a handler without fork.
+ *
  * Called by boot.c and, through libc, by fork.
  */
 #include <pthread.h>
@@ -20,9 +26,12 @@
 
 #include "malloc/registry.h"
 #include "malloc/state.h"
+#include "os/lock.h"
 
 /* This thread holds all the locks. */
 static __thread bool holding __attribute__((tls_model("initial-exec")));
+/* It forks inside a critical section of its own. */
+static __thread bool torn __attribute__((tls_model("initial-exec")));
 
 static void
 each_zone(void (*fn)(struct zm_szone *))
@@ -47,6 +56,9 @@ unlock_zones(void)
 static void
 prepare(void)
 {
+	torn = zm_locks_held > 0;
+	if (torn)
+		return;
 	zm_thread(); /* so that nobody below has to make it */
 	zm_registry_lock();
 	if (zm_hook)
@@ -61,6 +73,8 @@ prepare(void)
 static void
 parent(void)
 {
+	if (torn)
+		return;
 	zm_slow_set(ZM_SLOW_FORK, false);
 	holding = false;
 	zm_threads_unlock();
@@ -74,12 +88,16 @@ parent(void)
 static void
 child(void)
 {
-	zm_slow_set(ZM_SLOW_FORK, false);
-	holding = false;
+	if (!torn) {
+		zm_slow_set(ZM_SLOW_FORK, false);
+		holding = false;
+		zm_locks_held = 0;
+	}
 	zm_threads_reinit();
 	zm_zone_globals_reinit();
 	each_zone(zm_szone_reinit_locks);
-	each_zone(zm_zone_after_fork);
+	if (!torn)
+		each_zone(zm_zone_after_fork);
 	zm_registry_reinit();
 	if (zm_hook)
 		zm_hook->fork_child();

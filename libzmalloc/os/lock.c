@@ -7,6 +7,8 @@
 
 #include "os/os.h"
 
+__thread int zm_locks_held __attribute__((tls_model("initial-exec")));
+
 static inline void
 pause_cpu(void)
 {

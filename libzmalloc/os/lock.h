@@ -43,6 +43,10 @@ struct zm_lock {
 		.word = 0, .rank = (r) \
 	}
 
+/* Locks that this thread holds: a signal handler that forks learns from it
+ * that it interrupted a critical section (malloc/fork.c). */
+extern __thread int zm_locks_held __attribute__((tls_model("initial-exec")));
+
 void zm_lock_slow(struct zm_lock *);
 void zm_unlock_slow(struct zm_lock *);
 #ifdef ZM_LOCK_CHECK
@@ -95,8 +99,10 @@ zm_trylock(struct zm_lock *l)
 	uint32_t free = 0;
 	bool got = __atomic_compare_exchange_n(
 	    &l->word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-	if (got)
+	if (got) {
+		zm_locks_held++;
 		zm_lock_note(l, true);
+	}
 	return got;
 }
 
@@ -104,6 +110,7 @@ static inline void
 zm_lock(struct zm_lock *l)
 {
 	uint32_t free = 0;
+	zm_locks_held++; /* before: a signal may come at any moment */
 	if (zm_alone() && !__atomic_load_n(&l->word, __ATOMIC_RELAXED))
 		__atomic_store_n(&l->word, 1, __ATOMIC_RELAXED);
 	else if (__builtin_expect(!__atomic_compare_exchange_n(
@@ -123,6 +130,7 @@ zm_unlock(struct zm_lock *l)
 	else if (__builtin_expect(
 		__atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE) == 2, 0))
 		zm_unlock_slow(l);
+	zm_locks_held--;
 }
 
 static inline bool

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <zmalloc/malloc.h>
 
@@ -53,10 +54,10 @@ static void
 test_short_threads(void)
 {
 	malloc_statistics_t before, after;
-	run_threads(500);
+	run_threads(1000);
 	malloc_zone_statistics(NULL, &before);
 	long pages = resident();
-	run_threads(5000);
+	run_threads(9000);
 	malloc_zone_statistics(NULL, &after);
 	CHECK(after.blocks_in_use == before.blocks_in_use);
 	CHECK(resident() < pages + 64);
@@ -91,6 +92,58 @@ test_remote_free(void)
 	malloc_zone_statistics(NULL, &after);
 	CHECK(after.blocks_in_use <= before.blocks_in_use + 4);
 	CHECK(resident() < pages + 256);
+}
+
+/* One thread makes, the other ends: blocks must come home, and memory must
+ * not grow with what passed. */
+enum { PIPE = 256, PASSED_BYTES = 100 << 20 };
+static void *slots[PIPE];
+static unsigned long made, ended;
+
+static void *
+consume(void *arg)
+{
+	(void)arg;
+	for (;; ended++) {
+		void **slot = &slots[ended % PIPE], *p;
+		while (!(p = __atomic_exchange_n(slot, NULL, __ATOMIC_ACQ_REL)))
+			sched_yield();
+		if (p == slots)
+			return NULL;
+		free(p);
+	}
+}
+
+static void
+produce(void *p)
+{
+	void **slot = &slots[made++ % PIPE];
+	while (__atomic_load_n(slot, __ATOMIC_ACQUIRE))
+		sched_yield();
+	__atomic_store_n(slot, p, __ATOMIC_RELEASE);
+}
+
+static void
+test_pipeline(void)
+{
+	pthread_t t;
+	size_t sent = 0;
+	long first = 0;
+	CHECK(pthread_create(&t, NULL, consume, NULL) == 0);
+	for (unsigned i = 0; sent < PASSED_BYTES; i++) {
+		size_t n = i % 64 ? i * 7919 % 1500 : i * 7919 % 60000;
+		char *p = malloc(n + 1);
+		CHECK(p);
+		memset(p, 1, n + 1);
+		sent += n;
+		produce(p);
+		if (!first && sent > PASSED_BYTES / 10)
+			first = resident();
+	}
+	produce(slots);
+	pthread_join(t, NULL);
+	CHECK(resident() < first + 8 * 256); /* 8 MiB of 90 that passed */
+	CHECK(malloc_zone_check(NULL));
 }
 
 /* Destructors of thread data that allocate, in every round. */
@@ -192,7 +245,7 @@ test_fork(void)
 	pthread_t t[3];
 	for (size_t i = 0; i < 3; i++)
 		pthread_create(&t[i], NULL, churn, (void *)(i + 1));
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < 60; i++) {
 		int status;
 		void *mine = malloc(100);
 		pid_t pid = fork();
@@ -254,6 +307,7 @@ main(void)
 	static const struct test tests[] = {
 		{ "threads come and go", test_short_threads },
 		{ "blocks freed by another thread", test_remote_free },
+		{ "a hundred MiB through two threads", test_pipeline },
 		{ "thread data destructors allocate", test_destructors },
 		{ "fork while threads allocate", test_fork },
 		{ "atfork handlers allocate", test_fork_handlers },

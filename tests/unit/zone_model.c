@@ -13,7 +13,11 @@
 
 enum { SLOTS = 4000, THREADS = 4, SHARED = 512 };
 
+#ifdef __SANITIZE_THREAD__
+static unsigned long steps = 20000;
+#else
 static unsigned long steps = 300000;
+#endif
 
 static size_t
 random_align(uint64_t *r)
