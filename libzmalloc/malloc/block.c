@@ -186,9 +186,10 @@ free_foreign(void *p)
 	size_t size;
 	unsigned reader = zm_registry_enter();
 	malloc_zone_t *z = zm_registry_foreign(p, &size);
-	if (!z)
-		zm_fatal(not_allocated, p);
-	z->free(z, p);
+	if (z)
+		z->free(z, p);
+	else
+		zm_corrupt(not_allocated, p);
 	zm_registry_leave(reader);
 }
 
@@ -226,8 +227,10 @@ void
 zm_block_free_in(struct zm_zone *z, void *p)
 {
 	struct zm_region *r = zm_region_of(p);
-	if (!r || zm_szone_of(r) != z->szone)
-		zm_fatal(not_allocated, p);
+	if (!r || zm_szone_of(r) != z->szone) {
+		zm_corrupt(not_allocated, p);
+		return;
+	}
 	if (recorded(r))
 		tell_free(p);
 	zm_szone_free(z->szone, r, p);
@@ -239,9 +242,11 @@ resize_foreign(void *p, const struct zm_ask *a)
 	size_t size;
 	unsigned reader = zm_registry_enter();
 	malloc_zone_t *z = zm_registry_foreign(p, &size);
-	if (!z)
-		zm_fatal(not_reallocatable, p);
-	void *q = z->realloc(z, p, a->size);
+	void *q = NULL;
+	if (z)
+		q = z->realloc(z, p, a->size);
+	else
+		zm_corrupt(not_reallocatable, p);
 	zm_registry_leave(reader);
 	return q ? q : zm_no_memory();
 }
@@ -283,8 +288,10 @@ zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *a)
 	if (!r && !in)
 		return resize_foreign(p, a);
 	size_t usable = r ? zm_block_size(p) : 0;
-	if (!usable || (in && zm_szone_of(r) != in->szone))
-		zm_fatal(not_reallocatable, p);
+	if (!usable || (in && zm_szone_of(r) != in->szone)) {
+		zm_corrupt(not_reallocatable, p);
+		return zm_no_memory();
+	}
 	if (a->size > PTRDIFF_MAX)
 		return zm_no_memory();
 	if (!zm_szone_resize(zm_szone_of(r), p, a->size))

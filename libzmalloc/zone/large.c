@@ -14,8 +14,6 @@
 #include "zone/directory.h"
 #include "zone/meta.h"
 
-#define GIB (UINT64_C(1) << 30)
-
 static struct zm_pool pool = { .lock = ZM_LOCK_INIT(ZM_RANK_DEPOT + 2),
 			       .bytes = sizeof(struct zm_large),
 			       .link_offset = offsetof(struct zm_large, next) };
@@ -35,7 +33,7 @@ zm_large_init(struct zm_szone *z)
 	if (row.entries)
 		return;
 	uint64_t ram = zm_os_ram();
-	bool big = ram >= 32 * GIB;
+	bool big = ram >= zm_zone_config.large_expanded_ram;
 	row.reserve = ram / 1024;
 	row.entry_max = zm_arena_limited ? 1 << 20
 			: big		 ? 512 << 20
