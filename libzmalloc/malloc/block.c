@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "malloc/log.h"
 #include "malloc/message.h"
 #include "malloc/options.h"
 #include "os/os.h"
@@ -87,6 +88,8 @@ zm_block_new_in(struct zm_zone *z, const struct zm_ask *a)
 	void *p = from_szone(z->szone, a);
 	if (ZM_UNLIKELY(!p))
 		return zm_no_memory();
+	if (zm_is_slow() & ZM_SLOW_LOG)
+		zm_log(p, "allocated", a->size);
 	if (zm_is_slow() & ZM_SLOW_HOOK && z->id != ZM_ZONE_ID_LOGGER &&
 	    !in_logger())
 		tell_alloc(p, a);
@@ -114,7 +117,7 @@ from_foreign(malloc_zone_t *z, const struct zm_ask *a)
 void *
 zm_block_new_zone(malloc_zone_t *z, const struct zm_ask *a)
 {
-	if (z == &zm_virtual_zone)
+	if (z == ZM_VIRTUAL)
 		return zm_block_new(a);
 	struct zm_zone *ours = zm_zone_ours(z);
 	return ours ? zm_block_new_in(ours, a) : from_foreign(z, a);
@@ -161,6 +164,8 @@ zm_block_new(const struct zm_ask *a)
 	void *p = from_szone(zm_main_szone, a);
 	if (ZM_UNLIKELY(!p))
 		return zm_no_memory();
+	if (slow & ZM_SLOW_LOG)
+		zm_log(p, "allocated", a->size);
 	if (slow & ZM_SLOW_HOOK)
 		tell_alloc(p, a);
 	return p;
@@ -218,6 +223,8 @@ zm_block_free(void *p)
 		errno = e;
 		return;
 	}
+	if (slow & ZM_SLOW_LOG)
+		zm_log(p, "freed", 0);
 	if (recorded(r))
 		tell_free(p);
 	zm_szone_free(zm_szone_of(r), r, p);
@@ -231,6 +238,8 @@ zm_block_free_in(struct zm_zone *z, void *p)
 		zm_corrupt(not_allocated, p);
 		return;
 	}
+	if (zm_is_slow() & ZM_SLOW_LOG)
+		zm_log(p, "freed", 0);
 	if (recorded(r))
 		tell_free(p);
 	zm_szone_free(z->szone, r, p);
@@ -259,6 +268,10 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 	if (ZM_UNLIKELY(!q))
 		return zm_no_memory();
 	memcpy(q, p, usable < a->size ? usable : a->size);
+	if (zm_is_slow() & ZM_SLOW_LOG) {
+		zm_log(p, "freed by realloc", 0);
+		zm_log(q, "allocated by realloc", a->size);
+	}
 	if (recorded(r)) {
 		tell_free(p);
 		if (!in_logger())
@@ -296,6 +309,8 @@ zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *a)
 		return zm_no_memory();
 	if (!zm_szone_resize(zm_szone_of(r), p, a->size))
 		return move(r, p, usable, a);
+	if (zm_is_slow() & ZM_SLOW_LOG)
+		zm_log(p, "resized in place", a->size);
 	if (recorded(r) && !in_logger())
 		tell_resize(p, a);
 	return p;

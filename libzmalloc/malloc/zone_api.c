@@ -25,6 +25,13 @@
 		__VA_ARGS__, .fn = ZM_FN_ZONE, .ra = ZM_CALLER \
 	}
 
+/* A zone whose functions are known: ours, or the virtual one. */
+static bool
+knows(malloc_zone_t *zone)
+{
+	return zm_zone_ours(zone) || zone == ZM_VIRTUAL;
+}
+
 /* ---- blocks ------------------------------------------------------------- */
 
 ZM_EXPORT void *
@@ -72,7 +79,13 @@ malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align, size_t size,
 		errno = EINVAL;
 		return NULL;
 	}
-	return zm_block_new_zone(zone ? zone : &zm_virtual_zone,
+	if (!zone)
+		zone = ZM_VIRTUAL;
+	if (!knows(zone) && HAS(zone, 15, malloc_with_options)) {
+		void *p = zone->malloc_with_options(zone, align, size, options);
+		return p ? p : zm_no_memory();
+	}
+	return zm_block_new_zone(zone,
 				 ASK(.size = size, .align = align,
 				     .zero = options & MALLOC_OPTION_CLEAR));
 }
@@ -82,7 +95,7 @@ malloc_zone_realloc(malloc_zone_t *zone, void *p, size_t size)
 {
 	zm_boot_once();
 	struct zm_zone *ours = zm_zone_ours(zone);
-	if (!ours && zone != &zm_virtual_zone)
+	if (!ours && zone != ZM_VIRTUAL)
 		return zone->realloc(zone, p, size);
 	const struct zm_ask *ask = ASK(.size = size);
 	if (p && size)
@@ -108,16 +121,10 @@ ZM_EXPORT unsigned
 malloc_zone_batch_malloc(malloc_zone_t *zone, size_t size, void **out,
 			 unsigned n)
 {
-	unsigned i = 0;
 	zm_boot_once();
-	if (!zm_zone_ours(zone) && zone != &zm_virtual_zone)
-		return zone->batch_malloc
-			   ? zone->batch_malloc(zone, size, out, n)
-			   : 0;
-	const struct zm_ask *ask = ASK(.size = size);
-	while (i < n && (out[i] = zm_block_new_zone(zone, ask)))
-		i++;
-	return i;
+	if (zm_zone_ours(zone))
+		return zm_batch_new(zone, ASK(.size = size), out, n);
+	return zone->batch_malloc ? zone->batch_malloc(zone, size, out, n) : 0;
 }
 
 ZM_EXPORT void
@@ -153,7 +160,7 @@ ZM_EXPORT malloc_zone_t *
 malloc_default_zone(void)
 {
 	zm_boot_once();
-	return &zm_virtual_zone;
+	return ZM_VIRTUAL;
 }
 
 ZM_EXPORT malloc_zone_t *
@@ -167,14 +174,19 @@ malloc_create_zone(vm_size_t start_size, unsigned flags)
 		zm_zone_delete(z);
 		z = NULL;
 	}
-	return z ? &z->pub : zm_no_memory();
+	if (z)
+		return &z->pub;
+	if (zm_registry_count() >= ZM_ZONES - ZM_ZONE_ID_FIRST)
+		zm_warn("malloc_create_zone: too many zones");
+	return zm_no_memory();
 }
 
 ZM_EXPORT void
 malloc_destroy_zone(malloc_zone_t *zone)
 {
 	struct zm_zone *ours = zm_zone_ours(zone);
-	if (zone == &zm_virtual_zone || (ours && ours->id < ZM_ZONE_ID_FIRST)) {
+	if (zone == ZM_VIRTUAL || zm_zone_is_purgeable(zone) ||
+	    (ours && ours->id < ZM_ZONE_ID_FIRST)) {
 		zm_error("this zone cannot be destroyed", zone);
 		return;
 	}
@@ -218,7 +230,7 @@ ZM_EXPORT void
 malloc_set_zone_name(malloc_zone_t *zone, const char *name)
 {
 	zm_boot_once();
-	if (zone == &zm_virtual_zone)
+	if (zone == ZM_VIRTUAL)
 		zone = zm_registry_default();
 	struct zm_zone *ours = zm_zone_ours(zone);
 	if (ours)
@@ -231,7 +243,7 @@ ZM_EXPORT const char *
 malloc_get_zone_name(malloc_zone_t *zone)
 {
 	zm_boot_once();
-	if (zone == &zm_virtual_zone)
+	if (zone == ZM_VIRTUAL)
 		zone = zm_registry_default();
 	return zone->zone_name;
 }
@@ -250,7 +262,7 @@ ZM_EXPORT void
 malloc_zone_unregister(malloc_zone_t *zone)
 {
 	zm_boot_once();
-	if (zone == &zm_virtual_zone)
+	if (zone == ZM_VIRTUAL)
 		zone = zm_registry_default();
 	if (!zm_registry_remove(zone))
 		zm_error("malloc_zone_unregister: zone is not registered",
@@ -379,26 +391,17 @@ malloc_zone_print(malloc_zone_t *zone, boolean_t verbose)
 	each(zone, print_zone, &verbose);
 }
 
-ZM_EXPORT void
-malloc_zone_print_ptr_info(void *p)
+static void
+log_zone(malloc_zone_t *zone, void *address)
 {
-	struct zm_block b;
-	if (!zm_block_at(p, &b)) {
-		zm_print("%p: not in a block of any zone\n", p);
-		return;
-	}
-	struct zm_zone *z = zm_zone_by_id(b.region->zone);
-	const char *name = z ? z->pub.zone_name : NULL;
-	zm_print("%p: %s block %p of %zu bytes, offset %zu, in zone %s\n", p,
-		 b.live ? "live" : "free", (void *)b.start, b.usable,
-		 (size_t)((uintptr_t)p - b.start), name ? name : "(no name)");
+	if (zone->introspect && zone->introspect->log)
+		zone->introspect->log(zone, address);
 }
 
 ZM_EXPORT void
 malloc_zone_log(malloc_zone_t *zone, void *address)
 {
-	if (zone->introspect && zone->introspect->log)
-		zone->introspect->log(zone, address);
+	each(zone, log_zone, address);
 }
 
 struct relief {

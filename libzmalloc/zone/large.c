@@ -12,6 +12,7 @@
 
 #include "zone/arena.h"
 #include "zone/directory.h"
+#include "zone/lazy.h"
 #include "zone/meta.h"
 
 static struct zm_pool pool = { .lock = ZM_LOCK_INIT(ZM_RANK_DEPOT + 2),
@@ -226,6 +227,7 @@ zm_large_free(struct zm_szone *z, struct zm_large *l, void *p)
 		return;
 	}
 	unlink_live(&z->large, l);
+	zm_lazy_forget(l);
 	ZM_STORE(&l->dying, true);
 	if (zm_zone_config.large_cache && l->r.bytes <= row.entry_max)
 		out = row_put(&z->large, l);
@@ -334,6 +336,7 @@ zm_large_destroy(struct zm_szone *z)
 	while (z->large.live) {
 		struct zm_large *l = z->large.live;
 		unlink_live(&z->large, l);
+		zm_lazy_forget(l);
 		bury(l);
 	}
 }

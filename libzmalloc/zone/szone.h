@@ -56,6 +56,14 @@ bool zm_szone_resize(struct zm_szone *, void *p, size_t size);
 /* Frees a block of this zone.  p must lie in region r of this zone
  * (zm_region_of); anything but the start of a live block is fatal. */
 void zm_szone_free(struct zm_szone *, struct zm_region *r, void *p);
+/* The same for many: up to count blocks of one size, how many there were; the
+ * blocks of this zone, none of them NULL. */
+unsigned zm_szone_batch_malloc(struct zm_szone *, size_t size, void **out,
+			       unsigned count);
+void zm_szone_batch_free(struct zm_szone *, void *const *blocks,
+			 unsigned count);
+/* The calling thread allocates from magazine `index` from now on. */
+void zm_szone_pin(struct zm_szone *, unsigned index);
 /* Usable bytes of the block that starts exactly at p, 0 when none does. */
 size_t zm_block_size(const void *p);
 size_t zm_szone_good_size(struct zm_szone *, size_t size);
