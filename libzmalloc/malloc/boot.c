@@ -153,6 +153,7 @@ stack_logging(struct zm_options *o)
 {
 	static const char *const yes[] = { "1", "lite", "malloc", "full" };
 	static char file[PATH_MAX];
+	zm_tracing_quiet = !o->tracing;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
 		o->tracing |= text_is(o->stack_logging, yes[i]);
 	if (!o->logging_directory || o->tracing_file)

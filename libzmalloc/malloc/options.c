@@ -17,6 +17,8 @@
 #define ZM_DEFAULT(name, field, type, min, max, def, help) .field = def,
 struct zm_options zm_options = { ZM_OPTIONS(ZM_DEFAULT) };
 
+bool zm_tracing_quiet;
+
 #define ZM_RANGE_FLAG(min, max)	  min, max, NULL
 #define ZM_RANGE_BOOL(min, max)	  min, max, NULL
 #define ZM_RANGE_NUMBER(min, max) min, max, NULL

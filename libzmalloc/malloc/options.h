@@ -131,6 +131,10 @@ struct zm_options {
 
 extern struct zm_options zm_options;
 
+/* Tracing was asked for by MallocStackLogging alone, which programs inherit
+ * unknowingly: that it cannot start is no news for them. */
+extern bool zm_tracing_quiet;
+
 /* The table as data, for the parser, MallocHelp and tests. */
 struct zm_option {
 	const char *name;

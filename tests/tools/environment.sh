@@ -24,6 +24,16 @@ for value in 0 vm vmlite no ''; do
 	same "MallocStackLogging=$value records nothing" 0 "$(reports)"
 done
 
+# No recorder to be had: nobody is told who did not ask for MallocTracing.
+silent()
+{
+	PATH=/nowhere MallocTracingRecorder=/no/recorder \
+	    MallocTracingFile=$T/none.db LD_PRELOAD=$LIB "$@" 2>&1 >/dev/null
+}
+same 'no recorder, no message' '' "$(MallocStackLogging=1 silent "$PROGRAMS/shapes")"
+same 'MallocTracing says why' 1 "$(MallocTracing=1 MallocStackLogging=1 \
+    silent "$PROGRAMS/shapes" | grep -c 'cannot record')"
+
 # What it names wins over the folder.
 rm -rf "$T/logs" && mkdir "$T/logs"
 MallocStackLogging=1 MallocStackLoggingDirectory=$T/logs \
