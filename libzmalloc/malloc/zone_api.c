@@ -55,6 +55,10 @@ ZM_EXPORT void *
 malloc_zone_valloc(malloc_zone_t *zone, size_t size)
 {
 	zm_boot_once();
+	if (!knows(zone)) {
+		void *p = zone->valloc(zone, size);
+		return p ? p : zm_no_memory();
+	}
 	return zm_block_new_zone(zone,
 				 ASK(.size = size, .align = zm_os_page_size()));
 }
