@@ -277,6 +277,28 @@ test_memory_event(void)
 	malloc_destroy_zone(z);
 }
 
+/* Twice, and one that is not there: words, and nothing else happens. */
+static int
+role_register(void)
+{
+	static malloc_zone_t stranger;
+	malloc_zone_t *z = malloc_create_zone(0, 0);
+	unsigned before = malloc_num_zones;
+	malloc_zone_register(z);
+	malloc_zone_register(malloc_zones[0]);
+	malloc_zone_unregister(&stranger);
+	return malloc_num_zones != before || malloc_zones[before - 1] != z;
+}
+
+static void
+test_register(void)
+{
+	struct outcome o = child_run("register", NULL, NULL, NULL, NULL);
+	CHECK(o.status == 0);
+	CHECK(count(o.text, "zone is registered already") == 2);
+	CHECK(count(o.text, "zone is not registered") == 1);
+}
+
 static void
 test_too_many_zones(void)
 {
@@ -373,6 +395,7 @@ static const struct role roles[] = {
 	{ "print", role_print },
 	{ "print all", role_print_all },
 	{ "print pointers", role_print_pointers },
+	{ "register", role_register },
 	{ "write table", role_write_table },
 	{ "write name", role_write_name },
 	{ "write registry", role_write_registry },
@@ -390,6 +413,7 @@ main(int argc, char **argv)
 		{ "tables die before they change", test_protected },
 		{ "scalable_zone_statistics, mstats", test_tier_statistics },
 		{ "malloc_memory_event_handler", test_memory_event },
+		{ "registering twice", test_register },
 		{ "too many zones", test_too_many_zones },
 		{ "reallocf, reallocarrayf, vfree", test_reallocf },
 		{ "the rest of the API", test_rest },

@@ -251,8 +251,8 @@ void malloc_zone_enumerate_discharged_pointers(
     malloc_zone_t *zone,
     void (*report)(void *memory, void *info, void *context), void *context);
 
-/* printf on standard error that never allocates: %s %c %d %u %x %p %y (bytes
- * in a human unit), with l, ll and z. */
+/* printf on standard error (or MallocLogFile) that never allocates: %s %c %d %u
+ * %x %p %y (bytes in a human unit), with l, ll and z. */
 void malloc_printf(const char *format, ...) __attribute__((nonnull(1)));
 
 /* Called before the program ends because of an error: for breakpoints. */
