@@ -139,6 +139,7 @@ test_one_page(void)
 		char *p = full_block(malloc_default_purgeable_zone());
 		malloc_make_purgeable(p);
 		CHECK(madvise(p + pages[i] * PAGE, PAGE, MADV_DONTNEED) == 0);
+		malloc_make_purgeable(p); /* it is, and what is gone is gone */
 		CHECK(malloc_make_nonpurgeable(p) == EFAULT);
 		CHECK(malloc_make_nonpurgeable(p) == 0); /* told once */
 		free(p);
