@@ -275,6 +275,7 @@ test_secure(void)
 		   fchmod(fd, 04755) == 0;
 	close(fd);
 	child_program = path;
+	unlink("/tmp/malloc_secure_log");
 	struct outcome o =
 	    child_run("secure", "MallocHelp=1",
 		      "MallocLogFile=/tmp/malloc_secure_log", NULL, NULL);
