@@ -114,11 +114,28 @@ from_foreign(malloc_zone_t *z, const struct zm_ask *a)
 	return p ? p : zm_no_memory();
 }
 
+/* An atfork handler that ran while the locks are ours, see fork.c. */
+static bool
+in_fork(void)
+{
+	return ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_FORK) && zm_fork_pause();
+}
+
+static void *
+new_zone_in_fork(malloc_zone_t *z, const struct zm_ask *a)
+{
+	void *p = zm_block_new_zone(z, a);
+	zm_fork_resume();
+	return p;
+}
+
 void *
 zm_block_new_zone(malloc_zone_t *z, const struct zm_ask *a)
 {
 	if (z == ZM_VIRTUAL)
 		return zm_block_new(a);
+	if (in_fork())
+		return new_zone_in_fork(z, a);
 	struct zm_zone *ours = zm_zone_ours(z);
 	return ours ? zm_block_new_in(ours, a) : from_foreign(z, a);
 }
@@ -130,13 +147,6 @@ from_default(const struct zm_ask *a)
 	void *p = zm_block_new_zone(zm_registry_default(), a);
 	zm_registry_leave(reader);
 	return p;
-}
-
-/* An atfork handler that ran while the locks are ours, see fork.c. */
-static bool
-in_fork(void)
-{
-	return ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_FORK) && zm_fork_pause();
 }
 
 static void *
@@ -230,9 +240,20 @@ zm_block_free(void *p)
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
+static void
+free_zone_in_fork(struct zm_zone *z, void *p)
+{
+	zm_block_free_in(z, p);
+	zm_fork_resume();
+}
+
 void
 zm_block_free_in(struct zm_zone *z, void *p)
 {
+	if (in_fork()) {
+		free_zone_in_fork(z, p);
+		return;
+	}
 	struct zm_region *r = zm_region_of(p);
 	if (!r || zm_szone_of(r) != z->szone) {
 		zm_corrupt(not_allocated, p);

@@ -104,11 +104,11 @@ object_realloc(malloc_zone_t *zone, void *p, size_t size)
 	struct zm_zone *z = (struct zm_zone *)zone;
 	const struct zm_ask *ask = ASK(.size = size);
 	if (!p)
-		return zm_block_new_in(z, ask);
+		return zm_block_new_zone(zone, ask);
 	if (size)
 		return zm_block_resize(z, p, ask);
 	zm_block_free_in(z, p);
-	return zm_block_new_in(z, ask);
+	return zm_block_new_zone(zone, ask);
 }
 
 static unsigned
