@@ -89,6 +89,9 @@ malloc_zone_t *zm_registry_default(void);
  * NULL when none does. */
 malloc_zone_t *zm_registry_foreign(const void *p, size_t *size);
 
+/* Calls fn for the zones that the program brought along; locked. */
+void zm_registry_each_foreign(void (*fn)(malloc_zone_t *));
+
 void zm_registry_lock(void);
 void zm_registry_unlock(void);
 void zm_registry_reinit(void);

@@ -21,6 +21,7 @@ static struct {
 	size_t used;
 	int mallocs, frees, aligned, batches, options, reliefs, claims;
 	int destroyed, checks, prints, logs, discharges;
+	int locks, unlocks, reinits;
 } own;
 
 /* ---- the zone ----------------------------------------------------------- */
@@ -190,6 +191,27 @@ own_discharge(malloc_zone_t *z, void *p)
 	own.discharges++;
 }
 
+static void
+own_lock(malloc_zone_t *z)
+{
+	(void)z;
+	own.locks++;
+}
+
+static void
+own_unlock(malloc_zone_t *z)
+{
+	(void)z;
+	own.unlocks++;
+}
+
+static void
+own_reinit(malloc_zone_t *z)
+{
+	(void)z;
+	own.reinits++;
+}
+
 /* A member is there from a version on, a trap before. */
 #define MEMBER(member, since, function)                          \
 	__atomic_store_n((void **)&own.zone.member,              \
@@ -226,10 +248,12 @@ own_zone(unsigned version, bool optional)
 	own.looks.print = own_print;
 	own.looks.log = own_log;
 	own.looks.statistics = own_statistics;
-	if (version >= 7)
-		own.looks.discharge = own_discharge;
-	else
-		*(void **)&own.looks.discharge = (void *)trap;
+	own.looks.force_lock = own_lock;
+	own.looks.force_unlock = own_unlock;
+	*(void **)&own.looks.discharge =
+	    version >= 7 ? (void *)own_discharge : (void *)trap;
+	*(void **)&own.looks.reinit_lock =
+	    version >= 9 ? (void *)own_reinit : (void *)trap;
 	own.zone.introspect = &own.looks;
 	return &own.zone;
 }
@@ -323,6 +347,23 @@ use_looks(malloc_zone_t *z, unsigned version, bool optional)
 	malloc_zone_enumerate_discharged_pointers(NULL, ignore, NULL);
 }
 
+/* Locked before, unlocked in the parent, new locks in the child. */
+static void
+use_fork(unsigned version, bool optional)
+{
+	int status, times = optional ? 1 : 0;
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		CHECK(own.locks == times);
+		CHECK(own.reinits == (optional && version >= 9));
+		CHECK(own.unlocks == (optional && version < 9));
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(own.locks == times && own.unlocks == times && !own.reinits);
+}
+
 static void
 as_default(malloc_zone_t *z, bool optional)
 {
@@ -358,6 +399,7 @@ all_versions(bool optional)
 		use_blocks(z, version, optional);
 		use_batch(z, optional);
 		use_looks(z, version, optional);
+		use_fork(version, optional);
 		as_default(z, optional);
 		CHECK(strcmp(malloc_get_zone_name(z), "own") == 0);
 		malloc_destroy_zone(z);
