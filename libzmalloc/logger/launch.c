@@ -379,7 +379,8 @@ reason(int err)
 static void
 complain(const char *what, int err)
 {
-	zm_warn("cannot record: %s: %s", what, reason(err));
+	if (!zm_tracing_quiet)
+		zm_warn("cannot record: %s: %s", what, reason(err));
 }
 
 int

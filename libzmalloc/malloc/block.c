@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "malloc/log.h"
 #include "malloc/message.h"
 #include "malloc/options.h"
 #include "os/os.h"
@@ -87,6 +88,8 @@ zm_block_new_in(struct zm_zone *z, const struct zm_ask *a)
 	void *p = from_szone(z->szone, a);
 	if (ZM_UNLIKELY(!p))
 		return zm_no_memory();
+	if (zm_is_slow() & ZM_SLOW_LOG)
+		zm_log(p, "allocated", a->size);
 	if (zm_is_slow() & ZM_SLOW_HOOK && z->id != ZM_ZONE_ID_LOGGER &&
 	    !in_logger())
 		tell_alloc(p, a);
@@ -111,11 +114,28 @@ from_foreign(malloc_zone_t *z, const struct zm_ask *a)
 	return p ? p : zm_no_memory();
 }
 
+/* An atfork handler that ran while the locks are ours, see fork.c. */
+static bool
+in_fork(void)
+{
+	return ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_FORK) && zm_fork_pause();
+}
+
+static void *
+new_zone_in_fork(malloc_zone_t *z, const struct zm_ask *a)
+{
+	void *p = zm_block_new_zone(z, a);
+	zm_fork_resume();
+	return p;
+}
+
 void *
 zm_block_new_zone(malloc_zone_t *z, const struct zm_ask *a)
 {
-	if (z == &zm_virtual_zone)
+	if (z == ZM_VIRTUAL)
 		return zm_block_new(a);
+	if (in_fork())
+		return new_zone_in_fork(z, a);
 	struct zm_zone *ours = zm_zone_ours(z);
 	return ours ? zm_block_new_in(ours, a) : from_foreign(z, a);
 }
@@ -127,13 +147,6 @@ from_default(const struct zm_ask *a)
 	void *p = zm_block_new_zone(zm_registry_default(), a);
 	zm_registry_leave(reader);
 	return p;
-}
-
-/* An atfork handler that ran while the locks are ours, see fork.c. */
-static bool
-in_fork(void)
-{
-	return ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_FORK) && zm_fork_pause();
 }
 
 static void *
@@ -161,6 +174,8 @@ zm_block_new(const struct zm_ask *a)
 	void *p = from_szone(zm_main_szone, a);
 	if (ZM_UNLIKELY(!p))
 		return zm_no_memory();
+	if (slow & ZM_SLOW_LOG)
+		zm_log(p, "allocated", a->size);
 	if (slow & ZM_SLOW_HOOK)
 		tell_alloc(p, a);
 	return p;
@@ -193,9 +208,10 @@ free_foreign(void *p)
 	size_t size;
 	unsigned reader = zm_registry_enter();
 	malloc_zone_t *z = zm_registry_foreign(p, &size);
-	if (!z)
-		zm_fatal(not_allocated, p);
-	z->free(z, p);
+	if (z)
+		z->free(z, p);
+	else
+		zm_corrupt(not_allocated, p);
 	zm_registry_leave(reader);
 }
 
@@ -224,17 +240,34 @@ zm_block_free(void *p)
 		errno = e;
 		return;
 	}
+	if (slow & ZM_SLOW_LOG)
+		zm_log(p, "freed", 0);
 	if (recorded(r))
 		tell_free(p, true);
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
+static void
+free_zone_in_fork(struct zm_zone *z, void *p)
+{
+	zm_block_free_in(z, p);
+	zm_fork_resume();
+}
+
 void
 zm_block_free_in(struct zm_zone *z, void *p)
 {
+	if (in_fork()) {
+		free_zone_in_fork(z, p);
+		return;
+	}
 	struct zm_region *r = zm_region_of(p);
-	if (!r || zm_szone_of(r) != z->szone)
-		zm_fatal(not_allocated, p);
+	if (!r || zm_szone_of(r) != z->szone) {
+		zm_corrupt(not_allocated, p);
+		return;
+	}
+	if (zm_is_slow() & ZM_SLOW_LOG)
+		zm_log(p, "freed", 0);
 	if (recorded(r))
 		tell_free(p, true);
 	zm_szone_free(z->szone, r, p);
@@ -246,9 +279,11 @@ resize_foreign(void *p, const struct zm_ask *a)
 	size_t size;
 	unsigned reader = zm_registry_enter();
 	malloc_zone_t *z = zm_registry_foreign(p, &size);
-	if (!z)
-		zm_fatal(not_reallocatable, p);
-	void *q = z->realloc(z, p, a->size);
+	void *q = NULL;
+	if (z)
+		q = z->realloc(z, p, a->size);
+	else
+		zm_corrupt(not_reallocatable, p);
 	zm_registry_leave(reader);
 	return q ? q : zm_no_memory();
 }
@@ -261,6 +296,10 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 	if (ZM_UNLIKELY(!q))
 		return zm_no_memory();
 	memcpy(q, p, usable < a->size ? usable : a->size);
+	if (zm_is_slow() & ZM_SLOW_LOG) {
+		zm_log(p, "freed by realloc", 0);
+		zm_log(q, "allocated by realloc", a->size);
+	}
 	if (recorded(r)) {
 		tell_free(p, false);
 		if (!in_logger())
@@ -290,12 +329,16 @@ zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *a)
 	if (!r && !in)
 		return resize_foreign(p, a);
 	size_t usable = r ? zm_block_size(p) : 0;
-	if (!usable || (in && zm_szone_of(r) != in->szone))
-		zm_fatal(not_reallocatable, p);
+	if (!usable || (in && zm_szone_of(r) != in->szone)) {
+		zm_corrupt(not_reallocatable, p);
+		return zm_no_memory();
+	}
 	if (a->size > PTRDIFF_MAX)
 		return zm_no_memory();
 	if (!zm_szone_resize(zm_szone_of(r), p, a->size))
 		return move(r, p, usable, a);
+	if (zm_is_slow() & ZM_SLOW_LOG)
+		zm_log(p, "resized in place", a->size);
 	if (recorded(r) && !in_logger())
 		tell_resize(p, a);
 	return p;

@@ -37,6 +37,13 @@ void zm_block_free(void *p);
 /* The same, fatal when p is not of this zone. */
 void zm_block_free_in(struct zm_zone *, void *p);
 
+/* The same for many blocks of one size: how many there were.  Zone: any. */
+unsigned zm_batch_new(malloc_zone_t *, const struct zm_ask *, void **out,
+		      unsigned n);
+/* Frees blocks of this zone of ours, and, if so said, of others; some may be
+ * NULL. */
+void zm_batch_free(struct zm_zone *, bool others, void **blocks, unsigned n);
+
 /* p is not NULL, ask->size not 0.  in: the zone that p must be of, or NULL. */
 void *zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *);
 

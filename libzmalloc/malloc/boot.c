@@ -10,6 +10,8 @@
  * From libc: pthread_key_create and pthread_atfork (see threads.c, fork.c),
  * on_exit, whose first 32 handlers lie in static memory.
  */
+#include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,43 +88,54 @@ zm_logger_free(void *p)
 
 /* ---- start -------------------------------------------------------------- */
 
-static void
-zone_fatal(const char *why, const void *p)
-{
-	zm_fatal(why, p);
-}
-
 static bool
 text_is(const char *text, const char *what)
 {
 	return text && strcmp(text, what) == 0;
 }
 
+/* Free nano slabs that keep their pages. */
+static unsigned
+nano_keep(long policy)
+{
+	enum { SOME = 16 };
+	return policy == ZM_NANO_IMMEDIATE ? 0
+	       : policy == ZM_NANO_WARNING ? SOME
+					   : UINT_MAX;
+}
+
+/* What the options say together. */
 static void
 configure_zones(void)
 {
 	const struct zm_options *o = &zm_options;
-	bool edges = o->guard_edges && !text_is(o->guard_edges, "0");
-	zm_zone_fatal = zone_fatal;
+	bool all = text_is(o->guard_edges, "all"), spare = o->space_efficient;
+	bool one_medium = spare && o->medium_efficient && !o->max_medium;
+	zm_zone_fatal = zm_corrupt;
 	zm_zone_config = (struct zm_zone_config){
 		.scribble = o->scribble,
-		.guard_edges = edges,
-		.guard_all = text_is(o->guard_edges, "all"),
-		.no_prelude = o->no_prelude,
-		.no_postlude = o->no_postlude,
-		.medium = o->medium,
-		.large_cache = o->large_cache,
-		.aggressive_madvise = o->aggressive_madvise,
-		.nano = o->nano,
+		.guard_edges = o->guard_edges && !text_is(o->guard_edges, "0"),
+		.guard_all = all,
+		.no_prelude = o->no_prelude && !all,
+		.no_postlude = o->no_postlude && !all,
+		.medium = o->medium && zm_os_ram() >= (uint64_t)o->medium_ram,
+		.large_cache = o->large_cache && !spare,
+		.aggressive_madvise = o->aggressive_madvise || spare,
+		.nano = o->nano != ZM_NANO_OFF,
 		.max_magazines = (unsigned)o->max_magazines,
-		.retained_regions = (unsigned)o->retained_regions,
+		.retained_regions = spare ? 0 : (unsigned)o->retained_regions,
+		.max_medium_magazines =
+		    one_medium ? 1 : (unsigned)o->max_medium,
+		.max_nano_magazines = (unsigned)o->max_nano,
+		.nano_keep = nano_keep(o->nano_madvise),
+		.large_expanded_ram = (uint64_t)o->large_ram,
 	};
 }
 
 static void
 make_main_zone(void)
 {
-	unsigned flags = zm_options.nano ? 0 : ZM_SZONE_NO_NANO;
+	unsigned flags = zm_zone_config.nano ? 0 : ZM_SZONE_NO_NANO;
 	if (zm_options.scribble)
 		flags |= ZM_SZONE_NO_CACHE;
 	struct zm_zone *z =
@@ -132,11 +145,29 @@ make_main_zone(void)
 	zm_main_szone = z->szone;
 }
 
+/* MallocStackLogging is a way to say MallocTracing.  Values that ask for what
+ * is not recorded here (vm, vmlite), or that some tool invented, ask for
+ * nothing: programs inherit the variable without knowing. */
+static void
+stack_logging(struct zm_options *o)
+{
+	static const char *const yes[] = { "1", "lite", "malloc", "full" };
+	static char file[PATH_MAX];
+	zm_tracing_quiet = !o->tracing;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		o->tracing |= text_is(o->stack_logging, yes[i]);
+	if (!o->logging_directory || o->tracing_file)
+		return;
+	zm_format(file, sizeof(file), "%s/report.%%p.db", o->logging_directory);
+	o->tracing_file = file;
+}
+
 static void
 start_recorder(void)
 {
 	/* zrecord sets the session alone */
 	zm_options.tracing |= zm_options.tracing_session != NULL;
+	stack_logging(&zm_options);
 	if (!zm_options.tracing)
 		return;
 	struct zm_zone *logger = zm_logger_zone();

@@ -60,13 +60,21 @@ act(void)
 	}
 }
 
+/* 0 and -1 mean 1, as in the original. */
+static uint64_t
+at_least_one(long n)
+{
+	return n > 0 ? (uint64_t)n : 1;
+}
+
 void
 zm_check_tick(void)
 {
-	uint64_t start = (uint64_t)zm_options.check_start;
+	uint64_t start = at_least_one(zm_options.check_start);
+	uint64_t each = at_least_one(zm_options.check_each);
 	uint64_t n = __atomic_add_fetch(&operations, 1, __ATOMIC_RELAXED);
 	malloc_zone_t *where = NULL;
-	if (n < start || (n - start) % (uint64_t)zm_options.check_each)
+	if (n < start || (n - start) % each)
 		return;
 	const char *why = find_damage(&where);
 	if (!why) {
@@ -80,6 +88,6 @@ zm_check_tick(void)
 void
 zm_check_start(void)
 {
-	if (zm_options.check_start > 0)
+	if (zm_options.check_start)
 		zm_slow_set(ZM_SLOW_CHECK, true);
 }

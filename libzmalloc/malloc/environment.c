@@ -21,6 +21,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "malloc/options.h"
 #include "malloc/state.h"
 #include "os/os.h"
 #include "zone/szone.h"
@@ -98,7 +99,7 @@ from_file(void)
 		return NULL;
 	for (size_t i = 0; i < bytes && k < ENTRIES_MAX;
 	     i += strlen(buf + i) + 1)
-		if (strncmp(buf + i, "Malloc", 6) == 0)
+		if (zm_option_looks_like(buf + i))
 			entries[k++] = buf + i;
 	return entries;
 }

@@ -3,7 +3,8 @@
  *
  * Before fork every lock is taken, so that the child finds all structures at
  * rest; the parent lets go, the child starts with fresh locks.  The order is
- * that of the ranks: registry, recorder, zones in the order of their ids,
+ * that of the ranks: registry, zones that the program brought along (their own
+ * code may allocate from ours), recorder, our zones in the order of their ids,
  * what the zones share, thread records.
  *
  * The handlers are registered at the first malloc, before any other part of
@@ -53,6 +54,34 @@ unlock_zones(void)
 	}
 }
 
+/* ---- zones that the program brought along ------------------------------- */
+
+static void
+foreign_lock(malloc_zone_t *z)
+{
+	if (z->introspect && z->introspect->force_lock)
+		z->introspect->force_lock(z);
+}
+
+static void
+foreign_unlock(malloc_zone_t *z)
+{
+	if (z->introspect && z->introspect->force_unlock)
+		z->introspect->force_unlock(z);
+}
+
+/* Old zones have no other way than to unlock in the child. */
+static void
+foreign_reinit(malloc_zone_t *z)
+{
+	if (z->version >= 9 && z->introspect && z->introspect->reinit_lock)
+		z->introspect->reinit_lock(z);
+	else
+		foreign_unlock(z);
+}
+
+/* ---- the handlers ------------------------------------------------------- */
+
 static void
 prepare(void)
 {
@@ -61,6 +90,7 @@ prepare(void)
 		return;
 	zm_thread(); /* so that nobody below has to make it */
 	zm_registry_lock();
+	zm_registry_each_foreign(foreign_lock);
 	if (zm_hook)
 		zm_hook->fork_prepare();
 	each_zone(zm_szone_lock);
@@ -82,6 +112,7 @@ parent(void)
 	unlock_zones();
 	if (zm_hook)
 		zm_hook->fork_parent();
+	zm_registry_each_foreign(foreign_unlock);
 	zm_registry_unlock();
 }
 
@@ -98,6 +129,7 @@ child(void)
 	each_zone(zm_szone_reinit_locks);
 	if (!torn)
 		each_zone(zm_zone_after_fork);
+	zm_registry_each_foreign(foreign_reinit);
 	zm_registry_reinit();
 	if (zm_hook)
 		zm_hook->fork_child();

@@ -9,6 +9,8 @@
  */
 #include "malloc/message.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -201,12 +203,32 @@ zm_format(char *buf, size_t cap, const char *fmt, ...)
 	return n;
 }
 
+/* ---- where text goes ---------------------------------------------------- */
+
+/* The log file is opened for each message: a descriptor that stays open could
+ * be closed by the program, or be in its way. */
+static void
+put_out(const char *buf, size_t n)
+{
+	int fd = -1;
+	if (zm_options.log_file)
+		fd = zm_os_open(zm_options.log_file,
+				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+				    O_NOCTTY | O_NONBLOCK,
+				0666);
+	bool done = fd >= 0 && zm_os_write_all(fd, buf, n) == 0;
+	if (fd >= 0)
+		zm_os_close(fd);
+	if (!done)
+		zm_os_write_all(STDERR_FILENO, buf, n);
+}
+
 void
 zm_vprint(const char *fmt, va_list ap)
 {
 	char buf[1024];
 	size_t n = zm_vformat(buf, sizeof(buf), fmt, ap);
-	zm_os_write_all(STDERR_FILENO, buf, n);
+	put_out(buf, n);
 }
 
 void
@@ -218,19 +240,12 @@ zm_print(const char *fmt, ...)
 	va_end(ap);
 }
 
-static bool
-report_is(const char *what)
-{
-	const char *v = zm_options.debug_report;
-	return v && strcmp(v, what) == 0;
-}
-
 void
 zm_warn(const char *fmt, ...)
 {
 	char buf[1024];
 	va_list ap;
-	if (report_is("none") || report_is("crash"))
+	if (zm_options.debug_report != ZM_REPORT_STDERR)
 		return;
 	size_t n = zm_format(buf, sizeof(buf), "%s(%d) malloc: ", program,
 			     zm_os_getpid());
@@ -238,7 +253,7 @@ zm_warn(const char *fmt, ...)
 	n += zm_vformat(buf + n, sizeof(buf) - n - 1, fmt, ap);
 	va_end(ap);
 	buf[n++] = '\n';
-	zm_os_write_all(STDERR_FILENO, buf, n);
+	put_out(buf, n);
 }
 
 static size_t
@@ -262,33 +277,53 @@ malloc_error_break(void)
 }
 
 static void
-error_break(const char *why, const void *p)
+report(const char *why, const void *p)
 {
+	char buf[512];
+	put_out(buf, format_error(buf, sizeof(buf), why, p));
+}
+
+/* For whoever wants to look at the process as it is. */
+static void
+linger(const char *why, const void *p)
+{
+	enum { HOUR = 3600 };
 	ZM_TRACE_MAG(mallocErrorBreak, why, p);
 	malloc_error_break();
+	if (zm_options.error_stop) {
+		zm_warn("*** sending SIGSTOP to help debug");
+		zm_os_kill(zm_os_getpid(), SIGSTOP);
+	} else if (zm_options.error_sleep) {
+		zm_warn("*** sleeping to help debug");
+		zm_os_sleep(UINT64_C(1000000000) * HOUR);
+	}
 }
 
 void
 zm_fatal(const char *why, const void *p)
 {
-	char buf[512];
-	if (!report_is("none"))
-		zm_os_write_all(STDERR_FILENO, buf,
-				format_error(buf, sizeof(buf), why, p));
-	error_break(why, p);
+	if (zm_options.debug_report != ZM_REPORT_NONE)
+		report(why, p);
+	linger(why, p);
 	abort();
 }
 
 void
 zm_error(const char *why, const void *p)
 {
-	char buf[512];
 	if (zm_options.error_abort)
 		zm_fatal(why, p);
-	if (!report_is("none") && !report_is("crash"))
-		zm_os_write_all(STDERR_FILENO, buf,
-				format_error(buf, sizeof(buf), why, p));
-	error_break(why, p);
+	if (zm_options.debug_report == ZM_REPORT_STDERR)
+		report(why, p);
+	linger(why, p);
+}
+
+void
+zm_corrupt(const char *why, const void *p)
+{
+	if (zm_options.corruption_abort)
+		zm_fatal(why, p);
+	zm_error(why, p);
 }
 
 void

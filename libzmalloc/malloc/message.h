@@ -2,8 +2,9 @@
  * message.h - all that the library ever prints.
  *
  * Text is put together on the stack and leaves through one write(2) on
- * standard error: nothing here allocates, locks or touches libc's streams, so
- * it may be called from anywhere, with any lock held.
+ * standard error, or at the end of MallocLogFile: nothing here allocates,
+ * locks or touches libc's streams, so it may be called from anywhere, with any
+ * lock held.
  */
 #ifndef ZMALLOC_MALLOC_MESSAGE_H
 #define ZMALLOC_MALLOC_MESSAGE_H
@@ -19,16 +20,21 @@
 size_t zm_vformat(char *buf, size_t cap, const char *fmt, va_list ap);
 size_t zm_format(char *buf, size_t cap, const char *fmt, ...);
 
-/* Writes text that the user asked for (MallocHelp, malloc_zone_print). */
+/* Writes text that was asked for (malloc_zone_print, malloc_stats); goes to
+ * MallocLogFile as messages do. */
 void zm_print(const char *fmt, ...);
 void zm_vprint(const char *fmt, va_list ap);
 
 /* Says "progname(pid) malloc: ...", unless MallocDebugReport forbids it. */
 void zm_warn(const char *fmt, ...);
 
-/* An error of the program that it may survive: as zm_warn; ends the program
- * when MallocErrorAbort is set.  why: a constant text. */
+/* An error of the program that it may survive: as zm_warn; stops it, or lets
+ * it sleep or end where the options say so.  why: a constant text. */
 void zm_error(const char *why, const void *p);
+
+/* The heap is damaged, or the program hands in what is no block: as zm_fatal;
+ * returns only where MallocCorruptionAbort=0 asks to go on. */
+void zm_corrupt(const char *why, const void *p);
 
 /* The program ends: message about the object at p (NULL: none), the breakpoint
  * function, SIGABRT. */

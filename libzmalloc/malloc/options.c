@@ -17,12 +17,19 @@
 #define ZM_DEFAULT(name, field, type, min, max, def, help) .field = def,
 struct zm_options zm_options = { ZM_OPTIONS(ZM_DEFAULT) };
 
+bool zm_tracing_quiet;
+
+#define ZM_RANGE_FLAG(min, max)	  min, max, NULL
+#define ZM_RANGE_BOOL(min, max)	  min, max, NULL
+#define ZM_RANGE_NUMBER(min, max) min, max, NULL
+#define ZM_RANGE_TEXT(min, max)	  min, max, NULL
+#define ZM_RANGE_WORD(min, max)	  0, 0, min
+
 #define ZM_ROW(name, field, type, min, max, def, help) \
 	{ #name,                                       \
 	  ZM_OPTION_##type,                            \
 	  offsetof(struct zm_options, field),          \
-	  min,                                         \
-	  max,                                         \
+	  ZM_RANGE_##type(min, max),                   \
 	  #def,                                        \
 	  help },
 const struct zm_option zm_option_table[] = { ZM_OPTIONS(ZM_ROW) };
@@ -75,6 +82,23 @@ set_bool(bool *field, const char *value)
 	return true;
 }
 
+/* The word's place in the list. */
+static bool
+set_word(long *field, const char *words, const char *value)
+{
+	size_t n = strlen(value);
+	long place = 0;
+	for (const char *w = words; *w; place++) {
+		size_t length = strcspn(w, "|");
+		if (length == n && memcmp(w, value, n) == 0) {
+			*field = place;
+			return true;
+		}
+		w += length + (w[length] == '|');
+	}
+	return false;
+}
+
 /* Texts live for ever: the program may overwrite its environment. */
 static bool
 set_text(const char **field, const char *value)
@@ -105,10 +129,18 @@ zm_option_set(struct zm_options *o, const struct zm_option *opt,
 			return false;
 		*(long *)field = v;
 		return true;
+	case ZM_OPTION_WORD:
+		return set_word(field, opt->words, value);
 	case ZM_OPTION_TEXT:
 		return set_text(field, value);
 	}
 	return false;
+}
+
+bool
+zm_option_looks_like(const char *entry)
+{
+	return strncmp(entry + (*entry == '_'), "Malloc", 6) == 0;
 }
 
 static const struct zm_option *
@@ -117,6 +149,7 @@ find(const char *entry, const char **value)
 	const char *equal = strchr(entry, '=');
 	if (!equal)
 		return NULL;
+	entry += *entry == '_';
 	size_t n = (size_t)(equal - entry);
 	*value = equal + 1;
 	for (size_t i = 0; i < COUNT; i++) {
@@ -133,7 +166,7 @@ zm_options_read(char *const *envp)
 	bool seen[COUNT] = { false }, bad[COUNT] = { false };
 	for (; envp && *envp; envp++) {
 		const char *value;
-		if (strncmp(*envp, "Malloc", 6) != 0)
+		if (!zm_option_looks_like(*envp))
 			continue;
 		const struct zm_option *opt = find(*envp, &value);
 		if (!opt || seen[opt - zm_option_table])
@@ -149,15 +182,34 @@ zm_options_read(char *const *envp)
 				zm_option_table[i].name);
 }
 
+/* The word that stands at a place, which is a digit. */
+static const char *
+word_at(char *out, size_t cap, const char *words, char place)
+{
+	for (; place > '0'; place--)
+		words = strchr(words, '|') + 1;
+	size_t n = strcspn(words, "|");
+	n = n < cap ? n : cap - 1;
+	memcpy(out, words, n);
+	out[n] = '\0';
+	return out;
+}
+
 void
 zm_options_help(void)
 {
-	static const char *const kind[] = { "flag", "0|1", "number", "text" };
+	static const char *const kind[] = { "flag", "0|1", "number", "word",
+					    "text" };
 	zm_print("environment variables of libzmalloc (type, default):\n");
 	for (size_t i = 0; i < COUNT; i++) {
 		const struct zm_option *opt = &zm_option_table[i];
 		const char *def = opt->standard;
-		zm_print("  %-28s %-7s %-5s %s\n", opt->name, kind[opt->type],
-			 opt->type == ZM_OPTION_TEXT ? "-" : def, opt->help);
+		char word[24];
+		if (opt->type == ZM_OPTION_WORD)
+			def = word_at(word, sizeof(word), opt->words, *def);
+		if (opt->type == ZM_OPTION_TEXT)
+			def = "-";
+		zm_print("  %-34s %-7s %-7s %s\n", opt->name, kind[opt->type],
+			 def, opt->help);
 	}
 }

@@ -167,6 +167,14 @@ zm_registry_foreign(const void *p, size_t *size)
 }
 
 void
+zm_registry_each_foreign(void (*fn)(malloc_zone_t *))
+{
+	for (unsigned i = 0; foreign && i < malloc_num_zones; i++)
+		if (!zm_zone_ours(malloc_zones[i]))
+			fn(malloc_zones[i]);
+}
+
+void
 zm_registry_lock(void)
 {
 	zm_lock(&lock);

@@ -40,9 +40,12 @@ struct zm_zone {
 	char name[ZM_ZONE_NAME];
 };
 
-extern malloc_zone_t zm_virtual_zone;
-extern struct malloc_introspection_t zm_zone_introspection;
-extern struct malloc_introspection_t zm_virtual_introspection;
+/* Read-only after relocation, like the zones' pages. */
+extern const malloc_zone_t zm_virtual_zone;
+extern const malloc_introspection_t zm_zone_introspection;
+extern const malloc_introspection_t zm_virtual_introspection;
+
+#define ZM_VIRTUAL ((malloc_zone_t *)&zm_virtual_zone)
 
 /* zone_object.c: makes, names and unmakes a zone of ours, unregistered.  NULL:
  * no memory or no id (id 0: the next free one). */
@@ -53,6 +56,8 @@ void zm_zone_rename(struct zm_zone *, const char *name);
 /* The zone of ours that this szone belongs to. */
 struct zm_zone *zm_zone_of_szone(const struct zm_szone *);
 struct zm_zone *zm_zone_by_id(unsigned id); /* NULL: no such */
+/* malloc_default_purgeable_zone's. */
+bool zm_zone_is_purgeable(const malloc_zone_t *);
 /* All ids in use are below; under the registry's lock. */
 extern unsigned zm_zone_id_end;
 
@@ -83,6 +88,9 @@ malloc_zone_t *zm_registry_default(void);
 /* The foreign zone that says p is a block of its own, and the block's size;
  * NULL when none does. */
 malloc_zone_t *zm_registry_foreign(const void *p, size_t *size);
+
+/* Calls fn for the zones that the program brought along; locked. */
+void zm_registry_each_foreign(void (*fn)(malloc_zone_t *));
 
 void zm_registry_lock(void);
 void zm_registry_unlock(void);

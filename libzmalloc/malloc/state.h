@@ -37,7 +37,8 @@ enum zm_slow {
 	ZM_SLOW_HOOK = 2,    /* the recorder wants to know */
 	ZM_SLOW_DEFAULT = 4, /* the default zone is not zone 1 */
 	ZM_SLOW_CHECK = 8,   /* operations are counted for MallocCheckHeap */
-	ZM_SLOW_FORK = 16    /* a thread is in fork and holds all locks */
+	ZM_SLOW_FORK = 16,   /* a thread is in fork and holds all locks */
+	ZM_SLOW_LOG = 32     /* malloc_zone_log: operations are printed */
 };
 extern unsigned zm_slow ZM_HIDDEN;
 

@@ -27,6 +27,13 @@
 			     .ra = ZM_CALLER                           \
 	}
 
+/* A zone whose functions are known: ours, or the virtual one. */
+static bool
+knows(malloc_zone_t *zone)
+{
+	return zm_zone_ours(zone) || zone == ZM_VIRTUAL;
+}
+
 /* ---- blocks ------------------------------------------------------------- */
 
 ZM_EXPORT void *
@@ -57,9 +64,13 @@ ZM_EXPORT void *
 malloc_zone_valloc(malloc_zone_t *zone, size_t size)
 {
 	zm_boot_once();
+	void *p;
 	ZM_TRACE_START(valloc, size);
-	void *p = zm_block_new_zone(
-	    zone, ASK(valloc, .size = size, .align = zm_os_page_size()));
+	if (knows(zone))
+		p = zm_block_new_zone(zone, ASK(valloc, .size = size,
+						.align = zm_os_page_size()));
+	else if (!(p = zone->valloc(zone, size)))
+		zm_no_memory();
 	ZM_TRACE_END(valloc, size, p);
 	return p;
 }
@@ -88,11 +99,17 @@ malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align, size_t size,
 		errno = EINVAL;
 		return NULL;
 	}
+	void *p;
+	if (!zone)
+		zone = ZM_VIRTUAL;
 	ZM_TRACE_START(malloc_options, align, size, options);
-	void *p =
-	    zm_block_new_zone(zone ? zone : &zm_virtual_zone,
-			      ASK(malloc_options, .size = size, .align = align,
-				  .zero = options & MALLOC_OPTION_CLEAR));
+	if (knows(zone) || !HAS(zone, 15, malloc_with_options))
+		p = zm_block_new_zone(
+		    zone,
+		    ASK(malloc_options, .size = size, .align = align,
+			.zero = options & MALLOC_OPTION_CLEAR));
+	else if (!(p = zone->malloc_with_options(zone, align, size, options)))
+		zm_no_memory();
 	ZM_TRACE_END(malloc_options, size, p);
 	return p;
 }
@@ -101,7 +118,7 @@ static void *
 zone_resize(malloc_zone_t *zone, void *p, size_t size, const void *ra)
 {
 	struct zm_zone *ours = zm_zone_ours(zone);
-	if (!ours && zone != &zm_virtual_zone)
+	if (!ours && zone != ZM_VIRTUAL)
 		return zone->realloc(zone, p, size);
 	const struct zm_ask *ask = &(struct zm_ask){ .size = size,
 						     .fn = ZM_FN_ZONE,
@@ -141,16 +158,10 @@ ZM_EXPORT unsigned
 malloc_zone_batch_malloc(malloc_zone_t *zone, size_t size, void **out,
 			 unsigned n)
 {
-	unsigned i = 0;
 	zm_boot_once();
-	if (!zm_zone_ours(zone) && zone != &zm_virtual_zone)
-		return zone->batch_malloc
-			   ? zone->batch_malloc(zone, size, out, n)
-			   : 0;
-	const struct zm_ask *ask = ASK(malloc, .size = size);
-	while (i < n && (out[i] = zm_block_new_zone(zone, ask)))
-		i++;
-	return i;
+	if (zm_zone_ours(zone))
+		return zm_batch_new(zone, ASK(malloc, .size = size), out, n);
+	return zone->batch_malloc ? zone->batch_malloc(zone, size, out, n) : 0;
 }
 
 ZM_EXPORT void
@@ -186,7 +197,7 @@ ZM_EXPORT malloc_zone_t *
 malloc_default_zone(void)
 {
 	zm_boot_once();
-	return &zm_virtual_zone;
+	return ZM_VIRTUAL;
 }
 
 ZM_EXPORT malloc_zone_t *
@@ -200,14 +211,19 @@ malloc_create_zone(vm_size_t start_size, unsigned flags)
 		zm_zone_delete(z);
 		z = NULL;
 	}
-	return z ? &z->pub : zm_no_memory();
+	if (z)
+		return &z->pub;
+	if (zm_registry_count() >= ZM_ZONES - ZM_ZONE_ID_FIRST)
+		zm_warn("malloc_create_zone: too many zones");
+	return zm_no_memory();
 }
 
 ZM_EXPORT void
 malloc_destroy_zone(malloc_zone_t *zone)
 {
 	struct zm_zone *ours = zm_zone_ours(zone);
-	if (zone == &zm_virtual_zone || (ours && ours->id < ZM_ZONE_ID_FIRST)) {
+	if (zone == ZM_VIRTUAL || zm_zone_is_purgeable(zone) ||
+	    (ours && ours->id < ZM_ZONE_ID_FIRST)) {
 		zm_error("this zone cannot be destroyed", zone);
 		return;
 	}
@@ -251,7 +267,7 @@ ZM_EXPORT void
 malloc_set_zone_name(malloc_zone_t *zone, const char *name)
 {
 	zm_boot_once();
-	if (zone == &zm_virtual_zone)
+	if (zone == ZM_VIRTUAL)
 		zone = zm_registry_default();
 	struct zm_zone *ours = zm_zone_ours(zone);
 	if (ours)
@@ -264,7 +280,7 @@ ZM_EXPORT const char *
 malloc_get_zone_name(malloc_zone_t *zone)
 {
 	zm_boot_once();
-	if (zone == &zm_virtual_zone)
+	if (zone == ZM_VIRTUAL)
 		zone = zm_registry_default();
 	return zone->zone_name;
 }
@@ -283,7 +299,7 @@ ZM_EXPORT void
 malloc_zone_unregister(malloc_zone_t *zone)
 {
 	zm_boot_once();
-	if (zone == &zm_virtual_zone)
+	if (zone == ZM_VIRTUAL)
 		zone = zm_registry_default();
 	if (!zm_registry_remove(zone))
 		zm_error("malloc_zone_unregister: zone is not registered",
@@ -412,26 +428,17 @@ malloc_zone_print(malloc_zone_t *zone, boolean_t verbose)
 	each(zone, print_zone, &verbose);
 }
 
-ZM_EXPORT void
-malloc_zone_print_ptr_info(void *p)
+static void
+log_zone(malloc_zone_t *zone, void *address)
 {
-	struct zm_block b;
-	if (!zm_block_at(p, &b)) {
-		zm_print("%p: not in a block of any zone\n", p);
-		return;
-	}
-	struct zm_zone *z = zm_zone_by_id(b.region->zone);
-	const char *name = z ? z->pub.zone_name : NULL;
-	zm_print("%p: %s block %p of %zu bytes, offset %zu, in zone %s\n", p,
-		 b.live ? "live" : "free", (void *)b.start, b.usable,
-		 (size_t)((uintptr_t)p - b.start), name ? name : "(no name)");
+	if (zone->introspect && zone->introspect->log)
+		zone->introspect->log(zone, address);
 }
 
 ZM_EXPORT void
 malloc_zone_log(malloc_zone_t *zone, void *address)
 {
-	if (zone->introspect && zone->introspect->log)
-		zone->introspect->log(zone, address);
+	each(zone, log_zone, address);
 }
 
 struct relief {

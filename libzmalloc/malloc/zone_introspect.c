@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "malloc/log.h"
 #include "malloc/message.h"
 #include "malloc/registry.h"
 #include "malloc/state.h"
@@ -126,20 +127,49 @@ statistics(malloc_zone_t *zone, malloc_statistics_t *out)
 	convert(&s, out);
 }
 
+struct tiers {
+	unsigned regions[ZM_TIER_LARGE + 1];
+	size_t metadata;
+};
+
+static void
+count_region(uintptr_t start, size_t bytes, bool metadata, void *ctx)
+{
+	struct tiers *t = ctx;
+	const struct zm_region *r =
+	    metadata ? NULL : zm_region_of((void *)start);
+	if (metadata)
+		t->metadata += bytes;
+	else if (r)
+		t->regions[r->tier]++;
+}
+
+/* Freed large blocks are among "free" as long as they are kept. */
 static void
 print_tiers(struct zm_zone *z)
 {
-	static const char *const tier[] = { "tiny", "small",  "large",
-					    NULL,   "medium", "nano" };
-	for (int i = 0; i < ZM_SUB_ALL; i++) {
+	static const struct {
+		const char *name;
+		int sub;
+		enum zm_tier tier;
+	} row[] = { { "nano", ZM_SUB_NANO, ZM_TIER_NANO },
+		    { "tiny", ZM_SUB_TINY, ZM_TIER_TINY },
+		    { "small", ZM_SUB_SMALL, ZM_TIER_SMALL },
+		    { "medium", ZM_SUB_MEDIUM, ZM_TIER_MEDIUM },
+		    { "large", ZM_SUB_LARGE, ZM_TIER_LARGE } };
+	struct tiers t = { { 0 }, 0 };
+	zm_szone_regions(z->szone, count_region, &t);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		struct zm_statistics s = { 0 };
-		if (!tier[i])
-			continue;
-		zm_szone_statistics(z->szone, i, &s);
-		zm_print("  %-6s %zu blocks, %y in use, %y allocated\n",
-			 tier[i], s.blocks_in_use, s.size_in_use,
-			 s.size_allocated);
+		zm_szone_statistics(z->szone, row[i].sub, &s);
+		size_t unused = s.size_allocated > s.size_in_use
+				    ? s.size_allocated - s.size_in_use
+				    : 0;
+		zm_print("  %-6s %8zu blocks %6y in use %6y free %5u regions\n",
+			 row[i].name, s.blocks_in_use, s.size_in_use, unused,
+			 t.regions[row[i].tier]);
 	}
+	zm_print("  %y of metadata\n", t.metadata);
 }
 
 static void
@@ -148,9 +178,11 @@ print(malloc_zone_t *zone, boolean_t verbose)
 	struct zm_zone *z = ours(zone);
 	struct zm_statistics s = { 0 };
 	zm_szone_statistics(z->szone, ZM_SUB_ALL, &s);
-	zm_print("Zone %p %s: %zu blocks, %y in use, %y allocated\n", zone,
-		 zone->zone_name ? zone->zone_name : "(no name)",
-		 s.blocks_in_use, s.size_in_use, s.size_allocated);
+	zm_print("Zone %p %s: %zu blocks, %y in use, %y allocated, at most %y "
+		 "touched\n",
+		 zone, zone->zone_name ? zone->zone_name : "(no name)",
+		 s.blocks_in_use, s.size_in_use, s.size_allocated,
+		 s.max_size_in_use);
 	if (verbose)
 		print_tiers(z);
 }
@@ -158,9 +190,7 @@ print(malloc_zone_t *zone, boolean_t verbose)
 static void
 log_address(malloc_zone_t *zone, void *address)
 {
-	/* the recorder knows the history of every block */
-	(void)zone;
-	(void)address;
+	zm_log_address(ours(zone), address);
 }
 
 static void
@@ -213,7 +243,7 @@ task_statistics(task_t task, vm_address_t zone, memory_reader_t *reader,
 		statistics((malloc_zone_t *)zone, out);
 }
 
-malloc_introspection_t zm_zone_introspection = {
+const malloc_introspection_t zm_zone_introspection = {
 	.enumerator = enumerate,
 	.good_size = good_size,
 	.check = check,
@@ -264,6 +294,13 @@ virtual_print(malloc_zone_t *zone, boolean_t verbose)
 	malloc_zone_print(zm_registry_default(), verbose);
 }
 
+static void
+virtual_log(malloc_zone_t *zone, void *address)
+{
+	(void)zone;
+	malloc_zone_log(zm_registry_default(), address);
+}
+
 /* Calls one member of the present default's table, where it has one. */
 #define PASS_ON(member, zone)                                 \
 	do {                                                  \
@@ -307,12 +344,12 @@ virtual_statistics(malloc_zone_t *zone, malloc_statistics_t *out)
 	malloc_zone_statistics(zm_registry_default(), out);
 }
 
-malloc_introspection_t zm_virtual_introspection = {
+const malloc_introspection_t zm_virtual_introspection = {
 	.enumerator = virtual_enumerate,
 	.good_size = virtual_good_size,
 	.check = virtual_check,
 	.print = virtual_print,
-	.log = log_address,
+	.log = virtual_log,
 	.force_lock = virtual_force_lock,
 	.force_unlock = virtual_force_unlock,
 	.statistics = virtual_statistics,

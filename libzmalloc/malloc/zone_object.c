@@ -108,28 +108,23 @@ object_realloc(malloc_zone_t *zone, void *p, size_t size)
 	struct zm_zone *z = (struct zm_zone *)zone;
 	const struct zm_ask *ask = ASK(realloc, .size = size);
 	if (!p)
-		return zm_block_new_in(z, ask);
+		return zm_block_new_zone(zone, ask);
 	if (size)
 		return zm_block_resize(z, p, ask);
 	zm_block_free_in(z, p);
-	return zm_block_new_in(z, ask);
+	return zm_block_new_zone(zone, ask);
 }
 
 static unsigned
 object_batch_malloc(malloc_zone_t *zone, size_t size, void **out, unsigned n)
 {
-	const struct zm_ask *ask = ASK(malloc, .size = size);
-	unsigned i = 0;
-	while (i < n && (out[i] = zm_block_new_zone(zone, ask)))
-		i++;
-	return i;
+	return zm_batch_new(zone, ASK(malloc, .size = size), out, n);
 }
 
 static void
 object_batch_free(malloc_zone_t *zone, void **blocks, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		object_free(zone, blocks[i]);
+	zm_batch_free((struct zm_zone *)zone, false, blocks, n);
 }
 
 static size_t
@@ -161,7 +156,7 @@ static const malloc_zone_t object_table = {
 	.destroy = object_destroy,
 	.batch_malloc = object_batch_malloc,
 	.batch_free = object_batch_free,
-	.introspect = &zm_zone_introspection,
+	.introspect = (malloc_introspection_t *)&zm_zone_introspection,
 	.version = MALLOC_ZONE_VERSION,
 	.memalign = object_memalign,
 	.free_definite_size = object_free_sized,
@@ -327,11 +322,22 @@ virtual_destroy(malloc_zone_t *zone)
 	zm_error("the default zone cannot be destroyed", zone);
 }
 
+static unsigned
+virtual_batch_malloc(malloc_zone_t *zone, size_t size, void **out, unsigned n)
+{
+	const struct zm_ask *ask = ASK(malloc, .size = size);
+	(void)zone;
+	unsigned reader = zm_registry_enter();
+	unsigned got = zm_batch_new(zm_registry_default(), ask, out, n);
+	zm_registry_leave(reader);
+	return got;
+}
+
 static void
 virtual_batch_free(malloc_zone_t *zone, void **blocks, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		virtual_free(zone, blocks[i]);
+	(void)zone;
+	zm_batch_free(zm_zone_by_id(ZM_ZONE_ID_MAIN), true, blocks, n);
 }
 
 static size_t
@@ -348,7 +354,7 @@ virtual_claimed(malloc_zone_t *zone, void *p)
 	return malloc_zone_claimed_address(zm_registry_default(), p);
 }
 
-malloc_zone_t zm_virtual_zone = {
+const malloc_zone_t zm_virtual_zone = {
 	.size = virtual_size,
 	.malloc = object_malloc,
 	.calloc = object_calloc,
@@ -357,9 +363,9 @@ malloc_zone_t zm_virtual_zone = {
 	.realloc = virtual_realloc,
 	.destroy = virtual_destroy,
 	.zone_name = "DefaultMallocZone",
-	.batch_malloc = object_batch_malloc,
+	.batch_malloc = virtual_batch_malloc,
 	.batch_free = virtual_batch_free,
-	.introspect = &zm_virtual_introspection,
+	.introspect = (malloc_introspection_t *)&zm_virtual_introspection,
 	.version = MALLOC_ZONE_VERSION,
 	.memalign = object_memalign,
 	.pressure_relief = virtual_relief,

@@ -12,10 +12,9 @@
 
 #include "zone/arena.h"
 #include "zone/directory.h"
+#include "zone/lazy.h"
 #include "zone/meta.h"
 #include "zone/trace.h"
-
-#define GIB (UINT64_C(1) << 30)
 
 static struct zm_pool pool = { .lock = ZM_LOCK_INIT(ZM_RANK_DEPOT + 2),
 			       .bytes = sizeof(struct zm_large),
@@ -36,7 +35,7 @@ zm_large_init(struct zm_szone *z)
 	if (row.entries)
 		return;
 	uint64_t ram = zm_os_ram();
-	bool big = ram >= 32 * GIB;
+	bool big = ram >= zm_zone_config.large_expanded_ram;
 	row.reserve = ram / 1024;
 	row.entry_max = zm_arena_limited ? 1 << 20
 			: big		 ? 512 << 20
@@ -231,6 +230,7 @@ zm_large_free(struct zm_szone *z, struct zm_large *l, void *p)
 	}
 	ZM_TRACE(large_free, z->id, p, l->r.bytes);
 	unlink_live(&z->large, l);
+	zm_lazy_forget(l);
 	ZM_STORE(&l->dying, true);
 	if (zm_zone_config.large_cache && l->r.bytes <= row.entry_max)
 		out = row_put(&z->large, l);
@@ -339,6 +339,7 @@ zm_large_destroy(struct zm_szone *z)
 	while (z->large.live) {
 		struct zm_large *l = z->large.live;
 		unlink_live(&z->large, l);
+		zm_lazy_forget(l);
 		bury(l);
 	}
 }

@@ -27,6 +27,8 @@ struct zm_zone_config zm_zone_config = {
 	.large_cache = true,
 	.nano = true,
 	.retained_regions = 2,
+	.nano_keep = 16,
+	.large_expanded_ram = UINT64_C(32) << 30,
 };
 
 static void

@@ -31,6 +31,10 @@ struct zm_zone_config {
 	bool nano;
 	unsigned max_magazines;	   /* 0: one per CPU */
 	unsigned retained_regions; /* empty regions a depot keeps; default 2 */
+	unsigned max_medium_magazines; /* of medium alone; 0: as the others */
+	unsigned max_nano_magazines;   /* of nano alone; 0: as the others */
+	unsigned nano_keep; /* free slabs that keep their pages; default 16 */
+	uint64_t large_expanded_ram; /* from here on 64 on death row, not 16 */
 };
 extern struct zm_zone_config zm_zone_config;
 
@@ -52,6 +56,14 @@ bool zm_szone_resize(struct zm_szone *, void *p, size_t size);
 /* Frees a block of this zone.  p must lie in region r of this zone
  * (zm_region_of); anything but the start of a live block is fatal. */
 void zm_szone_free(struct zm_szone *, struct zm_region *r, void *p);
+/* The same for many: up to count blocks of one size, how many there were; the
+ * blocks of this zone, none of them NULL. */
+unsigned zm_szone_batch_malloc(struct zm_szone *, size_t size, void **out,
+			       unsigned count);
+void zm_szone_batch_free(struct zm_szone *, void *const *blocks,
+			 unsigned count);
+/* The calling thread allocates from magazine `index` from now on. */
+void zm_szone_pin(struct zm_szone *, unsigned index);
 /* Usable bytes of the block that starts exactly at p, 0 when none does. */
 size_t zm_block_size(const void *p);
 size_t zm_szone_good_size(struct zm_szone *, size_t size);

@@ -207,8 +207,9 @@ struct zm_large {
 	struct zm_large *next, *prev;
 	uintptr_t span;
 	size_t span_bytes;
-	bool clean; /* pages are known to be zero */
-	bool dying; /* on death row */
+	bool clean;	      /* pages are known to be zero */
+	bool dying;	      /* on death row */
+	struct zm_lazy *lazy; /* the kernel may drop its contents: lazy.c */
 };
 
 struct zm_large_zone {

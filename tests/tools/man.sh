@@ -26,6 +26,24 @@ else
 	not_ok 'man environment' "MallocHelp < > page: $diff"
 fi
 
+# Every name that the library adds to libc's is declared, and in the manual.
+names=$(nm -D --defined-only "$BUILD/libzmalloc.so" | awk '{ print $3 }' |
+    grep -E '^(malloc_|zmalloc_|scalable_|mag_|mstats|realloc.*f$|vfree)' |
+    grep -vE '^malloc_(info|stats|trim|usable_size)$')
+headers=$(cat "$(dirname "$0")"/../../libzmalloc/include/zmalloc/*.h)
+for where in headers page; do
+	[ $where = headers ] && text=$headers || text=$(cat "$man/zmalloc.3")
+	missing=
+	for name in $names; do
+		grep -qw "$name" <<<"$text" || missing="$missing $name"
+	done
+	if [ -n "$names" ] && [ -z "$missing" ]; then
+		ok "exported functions, $where"
+	else
+		not_ok "exported functions, $where" "not there:$missing"
+	fi
+done
+
 # Each view's columns that the page names exist.
 for view in process block leak_by_stack growth_by_class growth_by_stack stack_total \
     stack_frame process_sample mark thread module trace_count; do

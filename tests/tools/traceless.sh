@@ -32,7 +32,13 @@ malloc_zone_memalign malloc_zone_free malloc_zone_from_ptr malloc_size
 malloc_good_size malloc_zone_batch_malloc malloc_zone_batch_free
 malloc_zone_check malloc_zone_print malloc_zone_statistics
 malloc_zone_pressure_relief malloc_zone_register malloc_zone_unregister
-malloc_set_zone_name malloc_get_zone_name malloc_get_all_zones'
+malloc_set_zone_name malloc_get_zone_name malloc_get_all_zones
+malloc_zone_malloc_with_options malloc_zone_log malloc_zone_print_ptr_info
+malloc_default_purgeable_zone malloc_make_purgeable malloc_make_nonpurgeable
+malloc_claimed_address malloc_zone_claimed_address scalable_zone_statistics
+mstats malloc_engaged_nano malloc_memory_event_handler mag_set_thread_index
+malloc_zero_on_free_disable malloc_get_wrapped_zone malloc_error_break
+malloc_printf malloc_num_zones malloc_zones reallocf reallocarrayf vfree'
 # shellcheck disable=SC2086 # lists of names
 printf '%s\n' $family $operators $apple | sort -u >"$T/wanted"
 same 'exports the whole family, the operators, the zones' '' \

@@ -141,7 +141,8 @@ void *malloc_zone_memalign(malloc_zone_t *zone, size_t alignment, size_t size);
 void *malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align,
 				      size_t size, malloc_options_t options);
 
-/* Allocates up to count blocks of one size; returns how many. */
+/* Allocates up to count blocks of one size, more quickly than one by one;
+ * returns how many. */
 unsigned malloc_zone_batch_malloc(malloc_zone_t *zone, size_t size,
 				  void **results, unsigned count);
 /* Frees all of them; NULL among them is allowed. */
@@ -149,7 +150,8 @@ void malloc_zone_batch_free(malloc_zone_t *zone, void **to_be_freed,
 			    unsigned count);
 
 /* Usable bytes of the block that starts at ptr; 0 for any other pointer, also
- * one into the middle of a block or to a freed one. */
+ * one into the middle of a block or to a freed one; a small block that was
+ * freed a moment ago may still be taken for one. */
 size_t malloc_size(const void *ptr);
 /* What a block of so many bytes would really hold. */
 size_t malloc_good_size(size_t size);
@@ -178,12 +180,68 @@ boolean_t malloc_zone_check(malloc_zone_t *zone);
 void malloc_zone_print(malloc_zone_t *zone, boolean_t verbose);
 /* What is known of ptr, on standard error. */
 void malloc_zone_print_ptr_info(void *ptr);
-/* Reports each operation on the block at address; NULL: none. */
+/* Prints a line for each operation on the block at address, until it is called
+ * with NULL; all ones: on every block.  zone NULL: in all zones. */
 void malloc_zone_log(malloc_zone_t *zone, void *address);
 
 /* Gives memory back to the system, about goal bytes, 0: all that can be, of
  * the zone (NULL: of all).  Returns the bytes given back. */
 size_t malloc_zone_pressure_relief(malloc_zone_t *zone, size_t goal);
+
+/* The same on an event of the system: warning and critical do it, any other
+ * value nothing. */
+#define MALLOC_MEMORY_EVENT_WARN     0x02
+#define MALLOC_MEMORY_EVENT_CRITICAL 0x04
+void malloc_memory_event_handler(unsigned long event);
+
+/* Figures of one tier of a zone of this library; false for other zones and
+ * tiers. */
+#define MALLOC_TIER_TINY   0
+#define MALLOC_TIER_SMALL  1
+#define MALLOC_TIER_LARGE  2
+#define MALLOC_TIER_HUGE   3 /* always empty */
+#define MALLOC_TIER_MEDIUM 4
+#define MALLOC_TIER_NANO   5
+boolean_t scalable_zone_statistics(malloc_zone_t *zone,
+				   malloc_statistics_t *stats,
+				   unsigned subzone);
+
+/* ---- purgeable blocks ----------------------------------------------------
+ *
+ * The contents of a purgeable block may vanish when the system is short of
+ * memory: for caches that can be filled again.  Only large blocks (above
+ * 8 MiB, or 32 KiB without the medium tier) can be made purgeable; for others
+ * nothing happens.
+ *
+ * Do not touch a purgeable block: what is read may be gone, and what is
+ * written may be.  It may be freed.
+ */
+
+/* A zone of its own for such blocks; it cannot be destroyed. */
+malloc_zone_t *malloc_default_purgeable_zone(void);
+/* ptr: the start of a block. */
+void malloc_make_purgeable(void *ptr);
+/* 0: the contents are as they were.  EFAULT: some are gone, and read as zero.
+ * Either way they stay from now on. */
+int malloc_make_nonpurgeable(void *ptr);
+
+/* ---- the default zone's allocator ---------------------------------------- */
+
+/* As realloc and reallocarray, but the block is gone when it cannot grow. */
+void *reallocf(void *ptr, size_t size);
+void *reallocarrayf(void *ptr, size_t count, size_t size);
+/* free(). */
+void vfree(void *ptr);
+
+/* 0: without the nano tier. */
+int malloc_engaged_nano(void);
+/* The calling thread allocates from this magazine, modulo their number. */
+void mag_set_thread_index(unsigned index);
+/* Nothing: freed blocks are not cleared here. */
+void malloc_zero_on_free_disable(void);
+/* The zone that a zone wraps: none, *wrapped is 0. */
+kern_return_t malloc_get_wrapped_zone(task_t task, memory_reader_t *reader,
+				      vm_address_t zone, vm_address_t *wrapped);
 
 /* For zones that offer them; the zones of this library do not. */
 boolean_t malloc_zone_enable_discharge_checking(malloc_zone_t *zone);
@@ -193,8 +251,8 @@ void malloc_zone_enumerate_discharged_pointers(
     malloc_zone_t *zone,
     void (*report)(void *memory, void *info, void *context), void *context);
 
-/* printf on standard error that never allocates: %s %c %d %u %x %p %y (bytes
- * in a human unit), with l, ll and z. */
+/* printf on standard error (or MallocLogFile) that never allocates: %s %c %d %u
+ * %x %p %y (bytes in a human unit), with l, ll and z. */
 void malloc_printf(const char *format, ...) __attribute__((nonnull(1)));
 
 /* Called before the program ends because of an error: for breakpoints. */
