@@ -138,8 +138,9 @@ unsigned
 zm_nano_take(struct zm_szone *z, unsigned mag, unsigned class, unsigned count,
 	     void **out)
 {
+	unsigned most = zm_zone_config.max_nano_magazines, got = 0;
+	mag = most && mag >= most ? mag % most : mag;
 	struct zm_nano_mag *m = &z->nano_mags[mag];
-	unsigned got = 0;
 	zm_lock(&m->lock);
 	while (got < count) {
 		struct zm_slab *s = m->partial[class];

@@ -113,6 +113,7 @@ unsigned
 zm_rack_take(struct zm_rack *k, unsigned mag, unsigned n, unsigned count,
 	     void **out)
 {
+	mag %= k->nmag;
 	struct zm_magazine *m = &k->mags[mag];
 	unsigned got = 0;
 	bool clean;
@@ -144,6 +145,7 @@ take_last(struct zm_magazine *m, uint32_t n)
 void *
 zm_rack_alloc(struct zm_rack *k, unsigned mag, unsigned n, bool *zero)
 {
+	mag %= k->nmag;
 	struct zm_magazine *m = &k->mags[mag];
 	bool clean = false;
 	zm_lock(&m->lock);
@@ -435,7 +437,10 @@ zm_rack_init(struct zm_rack *k, struct zm_szone *z, enum zm_tier tier,
 	k->gshift = tier == ZM_TIER_TINY && !z->nano ? 0 : set[i].gshift;
 	k->gbits = (uint8_t)(region - k->qshift - k->gshift);
 	k->max_quanta = set[i].max;
+	unsigned most = zm_zone_config.max_medium_magazines;
 	k->nmag = z->nmag;
+	if (tier == ZM_TIER_MEDIUM && most && most < k->nmag)
+		k->nmag = (uint16_t)most;
 	k->region_bytes = (size_t)1 << region;
 	k->commit_step = set[i].step;
 	k->zone = z;

@@ -3,7 +3,8 @@
  *
  * Address space is taken for a group of slabs at once.  A freed slab keeps its
  * pages and is the first to be used again; as with medium blocks (dirty.h) the
- * pool keeps about what was in use a while ago.  When there are more, all free
+ * pool keeps about what was in use a while ago, and nano_keep slabs at least
+ * (0: none at all).  When there are more, all free
  * slabs of a group go in as few calls as possible: the kernel's flush of the
  * address translations costs more than the pages, and much the same for
  * 2 MiB as for one slab.
@@ -18,7 +19,6 @@
 enum {
 	GROUP = 32,	   /* slabs */
 	GROUP_LIMITED = 4, /* the same where address space is scarce */
-	SPARE = 16,	   /* free slabs that may always keep their pages */
 	PEAK_SHARE = 8,	   /* of the peak, above it */
 };
 
@@ -175,8 +175,9 @@ zm_slab_put(struct zm_slab *s)
 	pool.used--;
 	pool.peak -= zm_peak_sink(pool.peak, pool.used);
 	size_t bound = pool.peak + pool.peak / PEAK_SHARE - pool.used;
-	if (bound < SPARE)
-		bound = SPARE;
+	size_t keep = zm_zone_config.nano_keep;
+	if (!keep || bound < keep)
+		bound = keep;
 	if (pool.dirty_count > bound)
 		trim(bound - bound / 4, false);
 	zm_unlock(&pool.lock);

@@ -413,11 +413,11 @@ each_lock(struct zm_szone *z, void (*fn)(struct zm_lock *))
 	for (unsigned i = 0; i < z->nmag; i++)
 		fn(&z->nano_mags[i].lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
-		for (unsigned i = 0; i < z->nmag; i++)
+		for (unsigned i = 0; i < z->rack[k].nmag; i++)
 			fn(&z->rack[k].mags[i].lock);
 	fn(&z->large.lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
-		fn(&z->rack[k].mags[z->nmag].lock);
+		fn(&z->rack[k].mags[z->rack[k].nmag].lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
 		fn(&z->rack[k].table_lock);
 }
@@ -453,7 +453,7 @@ zm_szone_locked(struct zm_szone *z)
 	for (unsigned i = 0; i < z->nmag; i++)
 		locked |= zm_locked(&z->nano_mags[i].lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
-		for (unsigned i = 0; i <= z->nmag; i++)
+		for (unsigned i = 0; i <= z->rack[k].nmag; i++)
 			locked |= zm_locked(&z->rack[k].mags[i].lock);
 	return locked;
 }

@@ -33,7 +33,8 @@ struct zm_zone_config {
 	unsigned retained_regions; /* empty regions a depot keeps; default 2 */
 	unsigned max_medium_magazines; /* of medium alone; 0: as the others */
 	unsigned max_nano_magazines;   /* of nano alone; 0: as the others */
-	unsigned nano_keep; /* free slabs that keep their pages; default 16 */
+	unsigned nano_keep; /* free slabs that may always keep their pages:
+				0 none at all, default 16 */
 	uint64_t large_expanded_ram; /* from here on 64 on death row, not 16 */
 };
 extern struct zm_zone_config zm_zone_config;

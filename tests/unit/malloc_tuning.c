@@ -5,7 +5,6 @@
  * What memory can be touched the kernel says, which tier a block is of the
  * zone's statistics, whose figures malloc_zones.c tests.
  */
-#include <pthread.h>
 #include <zmalloc/malloc.h>
 
 #include "malloc_child.h"
@@ -352,54 +351,6 @@ test_madvise(void)
 	      1);
 }
 
-/* ---- magazines ---------------------------------------------------------- */
-
-static pthread_barrier_t both;
-
-static void *
-one_block(void *arg)
-{
-	mag_set_thread_index((unsigned)(uintptr_t)arg);
-	void *p = malloc(20000);
-	pthread_barrier_wait(&both);
-	return p;
-}
-
-static int
-first_region(malloc_zone_t *z)
-{
-	int count = 0;
-	z->introspect->enumerator(0, &count, MALLOC_PTR_REGION_RANGE_TYPE,
-				  (vm_address_t)z, NULL, count_regions);
-	return count;
-}
-
-/* Regions that two threads' blocks of one size lie in. */
-static int
-role_magazines(void)
-{
-	pthread_t t[2];
-	pthread_barrier_init(&both, NULL, 2);
-	int before = first_region(malloc_zones[0]);
-	for (uintptr_t i = 0; i < 2; i++)
-		pthread_create(&t[i], NULL, one_block, (void *)i);
-	for (int i = 0; i < 2; i++)
-		pthread_join(t[i], NULL);
-	return first_region(malloc_zones[0]) - before;
-}
-
-static void
-test_magazines(void)
-{
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		skip_test("one CPU");
-	int many = child_exit("magazines", NULL, NULL, NULL);
-	int one = child_exit("magazines", "MallocMaxMagazines=1", NULL, NULL);
-	CHECK(many == one + 1);
-	CHECK(child_exit("magazines", "_MallocMaxMagazines=1", NULL, NULL) ==
-	      one);
-}
-
 static const struct role roles[] = {
 	{ "past end", role_past_end },
 	{ "before start", role_before_start },
@@ -411,7 +362,6 @@ static const struct role roles[] = {
 	{ "kept large", role_kept_large },
 	{ "kept regions", role_kept_regions },
 	{ "freed pages", role_freed_pages },
-	{ "magazines", role_magazines },
 };
 
 int
@@ -428,7 +378,6 @@ main(int argc, char **argv)
 		  test_large_cache },
 		{ "MallocRecircRetainedRegions", test_retained },
 		{ "MallocAggressiveMadvise, SpaceEfficient", test_madvise },
-		{ "MallocMaxMagazines", test_magazines },
 	};
 	CHILD_MAIN(argc, argv, roles);
 	return RUN_TESTS(tests);
