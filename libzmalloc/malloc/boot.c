@@ -239,14 +239,15 @@ at_exit(int status, void *unused)
 }
 
 /*
- * A program that allocates nothing, and is not asked for anything by a
- * variable, pays nothing: all else happens at its first malloc.
+ * A program that allocates nothing, knows nothing of us and is not asked for
+ * anything by a variable pays nothing: all else happens at its first malloc.
  */
 __attribute__((constructor)) ZM_STARTUP static void
 library_begin(void)
 {
-	zm_deepbind_start();
-	if (zm_is_slow() & ZM_SLOW_BOOT && !zm_environment_concerns_us())
+	bool linked = zm_deepbind_start();
+	if (zm_is_slow() & ZM_SLOW_BOOT && !linked &&
+	    !zm_environment_concerns_us())
 		return;
 	zm_boot_once();
 	if (!zm_hook)

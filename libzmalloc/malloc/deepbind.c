@@ -60,6 +60,8 @@ struct symbols {
 	const char *names;
 	const uint32_t *hash; /* DT_GNU_HASH */
 	const char *soname;
+	const elf_dyn *dynamic;
+	bool ours; /* this library is part of the module */
 };
 
 /* A symbol and what it is to mean. */
@@ -75,7 +77,7 @@ struct changes {
 
 /* ---- reading ------------------------------------------------------------ */
 
-static bool
+ZM_STARTUP static bool
 inside(const struct dl_phdr_info *info, uintptr_t p, const elf_phdr **segment)
 {
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
@@ -98,7 +100,7 @@ read_symbols(const struct dl_phdr_info *info, struct symbols *s)
 		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
 			d = (const void *)(info->dlpi_addr +
 					   info->dlpi_phdr[i].p_vaddr);
-	*s = (struct symbols){ .bias = info->dlpi_addr };
+	*s = (struct symbols){ .bias = info->dlpi_addr, .dynamic = d };
 	for (; d && d->d_tag != DT_NULL; d++) {
 		elf_addr p = d->d_un.d_ptr;
 		if (d->d_tag == DT_SYMTAB)
@@ -246,7 +248,11 @@ program_symbols(struct symbols *s)
 					 info.dlpi_phdr[i].p_vaddr;
 			have = true;
 		}
-	return have && read_symbols(&info, s);
+	const elf_phdr *segment;
+	if (!have || !read_symbols(&info, s))
+		return false;
+	s->ours = inside(&info, (uintptr_t)&zm_slow, &segment);
+	return true;
 }
 
 ZM_STARTUP static bool
@@ -258,27 +264,49 @@ is_dlsym(const char *s)
 
 /* Symbols lie before their names; so the linkers have it. */
 ZM_STARTUP static bool
-program_calls_dlsym(void)
+calls_dlsym(const struct symbols *s)
 {
-	struct symbols s;
-	if (!program_symbols(&s))
-		return false;
-	uintptr_t bytes = (uintptr_t)s.names - (uintptr_t)s.table;
+	uintptr_t bytes = (uintptr_t)s->names - (uintptr_t)s->table;
 	size_t count = bytes / sizeof(elf_sym);
 	if (count > SYMBOLS_MAX)
 		return true;
 	for (size_t i = 1; i < count; i++)
-		if (s.table[i].st_shndx == SHN_UNDEF &&
-		    is_dlsym(s.names + s.table[i].st_name))
+		if (s->table[i].st_shndx == SHN_UNDEF &&
+		    is_dlsym(s->names + s->table[i].st_name))
 			return true;
 	return false;
 }
 
-ZM_STARTUP void
+ZM_STARTUP static bool
+is_libzmalloc(const char *s)
+{
+	return s[0] == 'l' && s[1] == 'i' && s[2] == 'b' && s[3] == 'z' &&
+	       s[4] == 'm' && s[5] == 'a' && s[6] == 'l' && s[7] == 'l' &&
+	       s[8] == 'o' && s[9] == 'c';
+}
+
+/* Not only preloaded: the program was linked with the library. */
+ZM_STARTUP static bool
+is_linked(const struct symbols *s)
+{
+	if (s->ours)
+		return true;
+	for (const elf_dyn *d = s->dynamic; d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_NEEDED &&
+		    is_libzmalloc(s->names + d->d_un.d_val))
+			return true;
+	return false;
+}
+
+ZM_STARTUP bool
 zm_deepbind_start(void)
 {
+	struct symbols s;
 	zm_linker.base = getauxval(AT_BASE);
 	zm_linker.bytes = extent(zm_linker.base);
-	if (program_calls_dlsym())
+	if (!program_symbols(&s))
+		return true; /* static, or something else to be careful with */
+	if (calls_dlsym(&s))
 		zm_deepbind();
+	return is_linked(&s);
 }

@@ -84,8 +84,10 @@ void zm_fork_resume(void);
 #define ZM_STARTUP __attribute__((section(".text.startup")))
 
 /* deepbind.c: leaves nobody a way to libc's own malloc.  start, from the
- * constructor, finds out whether and when it has to be done. */
-void zm_deepbind_start(void);
+ * constructor, finds out whether and when it has to be done.  Returns whether
+ * the program was linked with the library, so that it may look at
+ * malloc_zones before it allocates. */
+bool zm_deepbind_start(void);
 void zm_deepbind(void) __attribute__((cold));
 /* The dynamic linker's code, until zm_deepbind ran; else empty. */
 extern struct zm_linker {

@@ -452,12 +452,25 @@ zm_cache_each(const struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 			each_in_bin(z, &c->bin[bin], bytes_in(c, bin), fn, ctx);
 }
 
+/* The memory may be used again as it is: no block must look cached then. */
+static void
+forget_bin(struct zm_bin *b)
+{
+	uintptr_t *p = b->head;
+	for (uint32_t n = b->count; p && n && zm_looks_cached(p); n--) {
+		uintptr_t *next = (uintptr_t *)p[0];
+		p[0] = p[1] = 0;
+		p = next;
+	}
+	*b = (struct zm_bin){ .head = NULL };
+}
+
 static void
 forget(struct zm_cache *c)
 {
 	big_release(c);
 	for (unsigned bin = 0; bin < ZM_BINS; bin++)
-		c->bin[bin] = (struct zm_bin){ .head = NULL };
+		forget_bin(&c->bin[bin]);
 	c->reserved = 0;
 	ZM_STORE(&c->zone, NULL);
 }
@@ -503,6 +516,7 @@ reap(struct zm_cache *c)
 			give_back(c->zone, &one, 1);
 			p = next;
 		}
+		c->bin[bin].head = NULL;
 	}
 	forget(c);
 }

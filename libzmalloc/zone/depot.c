@@ -344,7 +344,19 @@ move_runs(struct zm_magazine *from, struct zm_magazine *to,
  * that a region is missed which had to give up its pages a moment ago, one
  * more.
  */
-enum { WARM_BYTES = 64 << 20, MISSED_LATELY = 1000000000 /* ns */ };
+enum { WARM_BYTES = 32 << 20, LATELY = 1000000000 /* ns */ };
+
+static void
+gave_up(struct zm_rack *k)
+{
+	uint64_t now = zm_os_now();
+	if (now - k->gave_up_at > LATELY) {
+		k->cold = 0;
+		k->warm_max /= 2;
+	}
+	k->gave_up_at = now;
+	k->cold++;
+}
 
 static bool
 may_stay_warm(struct zm_rack *k)
@@ -353,9 +365,7 @@ may_stay_warm(struct zm_rack *k)
 		return false;
 	if (k->warm_now < k->warm_max)
 		return true;
-	k->cold++;
-	if (k->warm_max && zm_os_now() - k->missed_at > MISSED_LATELY)
-		k->warm_max /= 2;
+	gave_up(k);
 	return false;
 }
 
@@ -363,10 +373,9 @@ may_stay_warm(struct zm_rack *k)
 static void
 missed(struct zm_rack *k)
 {
-	if (!k->cold)
+	if (!k->cold || zm_os_now() - k->gave_up_at > LATELY)
 		return;
 	k->cold--;
-	k->missed_at = zm_os_now();
 	if (k->warm_max < WARM_BYTES / k->region_bytes)
 		k->warm_max++;
 }
@@ -438,7 +447,7 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
 		move_runs(m, depot, r, purge, returned);
 		if (purge && !k->counts_dirty && !r->cooled) {
 			r->cooled = true;
-			k->cold++;
+			gave_up(k);
 		}
 	} else {
 		move_runs(m, NULL, r, false, NULL);
@@ -527,6 +536,7 @@ zm_depot_all(struct zm_rack *k, unsigned mag, size_t *returned)
 	while (m->regions)
 		to_depot(k, mag, m->regions, returned);
 	struct zm_rregion *drop = surplus(k, 0);
+	k->warm_max = k->cold = 0;
 	zm_unlock(&depot->lock);
 	return drop;
 }

@@ -188,10 +188,10 @@ struct zm_rack {
 	struct zm_szone *zone;
 	struct zm_magazine *mags; /* [nmag + 1]; the last is the depot */
 	/* under the depot's lock: empty regions that may be warm, those that
-	 * are, those that gave up their pages and were not missed so far, when
-	 * one was missed */
+	 * are, those that gave up their pages lately and were not missed so
+	 * far, when the latest did */
 	uint32_t warm_max, warm_now, cold;
-	uint64_t missed_at;
+	uint64_t gave_up_at;
 	struct zm_lock table_lock;
 	struct zm_rregion ***table; /* [ZM_TABLE_CHUNKS]: slot -> region */
 	uint32_t table_used;

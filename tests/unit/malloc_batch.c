@@ -168,16 +168,19 @@ static struct {
 } seen;
 
 static void
-on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra)
+on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
+	 enum zt_call call)
 {
+	(void)call;
 	seen.allocs++;
 	seen.wrong += size != seen.size || fn != ZM_FN_ZONE || !ra ||
 		      malloc_size(p) < size;
 }
 
 static void
-on_free(void *p)
+on_free(void *p, bool called)
 {
+	(void)called;
 	seen.frees++;
 	seen.wrong += malloc_size(p) < seen.size; /* still alive */
 }
