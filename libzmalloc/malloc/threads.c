@@ -81,7 +81,7 @@ thread_begin(void)
 		return NULL;
 	*r = (struct record){ 0 };
 	self = r;
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	if (have_key)
 		pthread_setspecific(key, r);
 	return &r->pub;
@@ -101,7 +101,7 @@ thread_end(struct record *r)
 	if (zm_hook)
 		zm_hook->thread_exit(r->pub.logger);
 	struct zm_cache *cache = zm_cache_current;
-	zm_cache_current = NULL;
+	zm_cache_use(NULL);
 	ended = true;
 	self = NULL;
 	if (cache)

@@ -3,8 +3,8 @@
  *
  * A bin's limit starts small and doubles each time the bin was empty or full
  * too soon, up to a bound that depends on the length of its blocks; the sum
- * of all limits of a cache is bounded by a share of the bytes in use.  When
- * the sum is used up, other bins are made smaller in turn.  Empty bins are
+ * of all limits of a cache is bounded in bytes (renew_budget).  When the sum is
+ * used up, other bins are made smaller in turn.  Empty bins are
  * filled, full ones emptied by half, in chains, so that a magazine's lock is
  * taken once for many blocks.
  *
@@ -25,7 +25,9 @@ enum {
 	CHAIN = 64,
 	BUDGET_MIN = 256 << 10,
 	BUDGET_MAX = 4 << 20,
-	BUDGET_SHARE = 12, /* of the bytes in use */
+	BUDGET_SHARE = 10, /* of the bytes in use */
+	SWING_MAX = 2560 << 10,
+	BIN_MAX = 2 << 20, /* bytes of a bin */
 	FIRST = 1 << 20,   /* a bin's first block may exceed the budget */
 	EPOCH = 256,	   /* slow visits */
 	LOOKS = 4,	   /* bins looked at in search of room */
@@ -36,16 +38,12 @@ enum {
 uintptr_t zm_cache_key;
 __thread struct zm_cache *zm_cache_current;
 
-#define INVERSE(c) ((uint32_t)(((UINT64_C(1) << 32) + (c)*16 - 1) / ((c)*16)))
-const uint32_t zm_nano_inverse[ZM_NANO_CLASSES + 1] = {
-	0,	     INVERSE(1),  INVERSE(2),  INVERSE(3),  INVERSE(4),
-	INVERSE(5),  INVERSE(6),  INVERSE(7),  INVERSE(8),  INVERSE(9),
-	INVERSE(10), INVERSE(11), INVERSE(12), INVERSE(13), INVERSE(14),
-	INVERSE(15), INVERSE(16)
-};
+static struct zm_cache none; /* no bin of it is ever filled or has room */
+__thread struct zm_cache *zm_cache_fast = &none;
 
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_CACHES);
 static struct zm_cache *caches;
+static unsigned cache_count; /* atomic */
 static unsigned big_bins; /* atomic: limits of ZM_BIN_BIG that are 1 */
 
 static const char damaged[] = "Incorrect checksum for freed object: probably "
@@ -163,18 +161,54 @@ bound(size_t bytes, size_t each, uint32_t low, uint32_t high)
 	return n < low ? low : n > high ? high : (uint32_t)n;
 }
 
-static void
-renew_budget(struct zm_cache *c)
+static size_t
+cached_bytes(const struct zm_cache *c)
+{
+	size_t sum = 0;
+	for (unsigned bin = 1; bin < ZM_BIN_BIG; bin++)
+		sum += c->bin[bin].count * zm_bin_bytes(bin);
+	return sum;
+}
+
+/* Bytes of live blocks that are this thread's: those of its magazines, by the
+ * number of threads that share them. */
+static size_t
+live_bytes(const struct zm_cache *c, unsigned sharers)
 {
 	const struct zm_szone *z = c->zone;
 	size_t used = z->nano ? ZM_LOAD(&z->nano_mags[c->mag].bytes) : 0;
 	for (unsigned i = 0; i < ZM_RACKS; i++)
-		used += ZM_LOAD(&z->rack[i].mags[c->mag].used)
+		used += ZM_LOAD(&z->rack[i].mags[c->mag % z->rack[i].nmag].used)
 			<< z->rack[i].qshift;
-	used = used / BUDGET_SHARE;
-	c->budget = used < BUDGET_MIN	? BUDGET_MIN
-		    : used > BUDGET_MAX ? BUDGET_MAX
-					: used;
+	size_t cached = cached_bytes(c);
+	return used > cached ? (used - cached) / sharers : 0;
+}
+
+/*
+ * The budget is a share of what is live, or as much as the live bytes went up
+ * and down lately: what was live a moment ago can wait here as well as in a
+ * magazine.
+ */
+static void
+renew_budget(struct zm_cache *c)
+{
+	unsigned sharers = ZM_LOAD(&cache_count) / c->zone->nmag;
+	sharers += !sharers;
+	size_t live = live_bytes(c, sharers);
+	if (live > c->high)
+		c->high = live;
+	if (live < c->low)
+		c->low = live;
+	c->high -= (c->high - live) / 16;
+	c->low += (live - c->low) / 16;
+	size_t swing = c->high - c->low, share = live / BUDGET_SHARE;
+	if (swing > SWING_MAX)
+		swing = SWING_MAX;
+	if (share < swing)
+		share = swing;
+	c->budget = share < BUDGET_MIN	 ? BUDGET_MIN
+		    : share > BUDGET_MAX ? BUDGET_MAX
+					 : share;
 }
 
 static uint16_t
@@ -212,13 +246,21 @@ make_room(struct zm_cache *c, size_t bytes)
 	return c->reserved + bytes <= c->budget;
 }
 
+static bool
+has_room(struct zm_cache *c, size_t bytes)
+{
+	return c->reserved + bytes <= c->budget ||
+	       (!(c->slow & 3) && make_room(c, bytes));
+}
+
 /* The bin was empty or full: lets it hold more, if there is room. */
 static void
 widen(struct zm_cache *c, unsigned bin)
 {
 	struct zm_bin *b = &c->bin[bin];
 	size_t each = zm_bin_bytes(bin);
-	uint32_t most = bound(64 << 10, each, bin < ZM_BIN_MEDIUM ? 2 : 1, 256);
+	uint32_t most = bin < ZM_BIN_MEDIUM ? bound(BIN_MAX, each, 2, 256)
+					    : bound(BIN_MAX, each, 1, 1);
 	uint32_t to = b->limit ? b->limit * 2u : bound(2048, each, 1, 32);
 	if (bin < ZM_BIN_MEDIUM)
 		b->epoch = epoch_of(c);
@@ -227,9 +269,15 @@ widen(struct zm_cache *c, unsigned bin)
 	if (to <= b->limit)
 		return;
 	size_t bytes = (to - b->limit) * each;
-	if (c->reserved + bytes > c->budget && (c->slow & 3 || !make_room(c, bytes)) &&
-	    (b->limit || c->reserved > FIRST))
-		return;
+	if (!has_room(c, bytes)) { /* not twice, but some more? */
+		to = b->limit + b->limit / 4;
+		bytes = (to - b->limit) * each;
+		if (b->limit ? !bytes || c->reserved + bytes > c->budget
+			     : c->reserved > FIRST)
+			return;
+		if (!b->limit)
+			bytes = each, to = 1;
+	}
 	b->limit = (uint16_t)to;
 	c->reserved += bytes;
 }
@@ -388,6 +436,13 @@ zm_cache_flush(struct zm_cache *c)
 
 /* ---- all caches --------------------------------------------------------- */
 
+void
+zm_cache_use(struct zm_cache *c)
+{
+	zm_cache_current = c;
+	zm_cache_fast = c ? c : &none;
+}
+
 struct zm_cache *
 zm_cache_create(void)
 {
@@ -399,6 +454,7 @@ zm_cache_create(void)
 	if (c->next)
 		c->next->prev = c;
 	caches = c;
+	ZM_STORE(&cache_count, cache_count + 1);
 	zm_unlock(&lock);
 	return c;
 }
@@ -416,6 +472,7 @@ zm_cache_destroy(struct zm_cache *c)
 		caches = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	ZM_STORE(&cache_count, cache_count - 1);
 	zm_unlock(&lock);
 	zm_meta_free(c, sizeof(*c));
 }

@@ -9,8 +9,8 @@
  * magazine.  So a block that was written to after it was freed is noticed when
  * it is handed out again, no stale pointer is left in a block for the leak
  * scan to find, and a block that was freed twice is never handed out twice: it
- * is found when it is freed if it is one of the latest two freed of its length
- * or rests in its magazine again, else when the list comes to it once more.
+ * is found when it is freed if it is the latest one freed of its length or
+ * rests in its magazine again, else when the list comes to it once more.
  *
  * Freeing does not read the block.  It left the processor's caches long ago,
  * and a load that misses costs more than all the rest of free, where a store
@@ -54,6 +54,7 @@ struct zm_cache {
 	uint32_t hand;		      /* bin that is next to be made smaller */
 	size_t reserved;	      /* sum of limit * size over the bins */
 	size_t budget;		      /* bound of reserved */
+	size_t high, low;	      /* of the live bytes, lately */
 	size_t big_bytes;	      /* length of the block in ZM_BIN_BIG */
 	uint32_t slow;		      /* visits to the slow paths */
 	bool flush;		      /* another thread asks to flush */
@@ -61,8 +62,9 @@ struct zm_cache {
 };
 
 extern uintptr_t zm_cache_key;
-/* One more than the greatest product of slot and magic: exact divisions. */
-extern const uint32_t zm_nano_inverse[ZM_NANO_CLASSES + 1];
+/* As zm_cache_current, but an empty cache in place of NULL. */
+extern __thread struct zm_cache *zm_cache_fast
+    __attribute__((tls_model("initial-exec")));
 
 static inline bool
 zm_looks_cached(const uintptr_t *p)
@@ -86,6 +88,13 @@ zm_bin_at(struct zm_cache *c, size_t offset)
 	return (struct zm_bin *)((char *)c->bin + offset);
 }
 
+/* Of the block for a request of more than ZM_CACHED_MAX bytes. */
+static inline size_t
+zm_medium_bytes(size_t size)
+{
+	return size <= ZM_MEDIUM_MAX ? (size + 32767) & ~(size_t)32767 : 0;
+}
+
 /*
  * From the calling thread's cache.  NULL: the slow path must do it.  The
  * offset of a bin is computed from the size in one piece: bins are 16 bytes,
@@ -94,20 +103,21 @@ zm_bin_at(struct zm_cache *c, size_t offset)
 static inline void *
 zm_fast_malloc(size_t size)
 {
-	struct zm_cache *c = zm_cache_current;
+	struct zm_cache *c = zm_cache_fast;
 	size_t at;
 	static_assert(sizeof(struct zm_bin) == 16, "offsets are sizes");
 	if (ZM_LIKELY(size <= ZM_TINY_MAX))
 		at = (size + 15) & ~(size_t)15;
 	else if (ZM_LIKELY(size <= ZM_SMALL_MAX))
 		at = ZM_BIN_SMALL * 16 + (((size + 511) >> 5) & ~(size_t)15);
-	else if (size <= ZM_CACHED_MAX)
+	else
 		at = ZM_BIN_MEDIUM * 16 +
 		     (((size + 32767) >> 11) & ~(size_t)15);
-	else
-		return NULL;
-	if (ZM_UNLIKELY(!c))
-		return NULL;
+	if (ZM_UNLIKELY(size > ZM_CACHED_MAX)) {
+		if (zm_medium_bytes(size) != c->big_bytes)
+			return NULL;
+		at = ZM_BIN_BIG * 16;
+	}
 	struct zm_bin *b = zm_bin_at(c, at);
 	uintptr_t *p = b->head;
 	if (ZM_UNLIKELY(!p || !zm_looks_cached(p)))
@@ -121,11 +131,11 @@ zm_fast_malloc(size_t size)
 
 /*
  * The bin of a block of the cached zone that starts at p; 0: the slow path
- * must look.  The slice's word names a nano slab's bits or a region's marks,
+ * must look.  big_bytes: the length that goes to ZM_BIN_BIG.  The slice's word names a nano slab's bits or a region's marks,
  * of which one entry tells whether a block starts here, and its length.
  */
-static inline unsigned
-zm_fast_bin(uintptr_t p)
+static inline __attribute__((always_inline)) unsigned
+zm_fast_bin(uintptr_t p, size_t big_bytes)
 {
 	uintptr_t off = p - zm_arena.base;
 	if (ZM_UNLIKELY(off >= zm_arena.bytes))
@@ -135,12 +145,10 @@ zm_fast_bin(uintptr_t p)
 	uintptr_t low = p & (ZM_SLICE - 1);
 	uintptr_t at = fast & ((UINT64_C(1) << ZM_KIND_SHIFT) - 1);
 	if (kind - 1 < ZM_NANO_CLASSES) {
-		uint64_t product = (uint64_t)low * zm_nano_inverse[kind];
 		const uint64_t *bits = (const uint64_t *)at;
-		uint32_t slot = (uint32_t)(product >> 32);
-		if (ZM_UNLIKELY((uint32_t)product >= zm_nano_inverse[kind]))
-			return 0;
-		if (ZM_UNLIKELY(!(ZM_LOAD(&bits[slot / 64]) >> slot % 64 & 1)))
+		if (ZM_UNLIKELY((low & 15) || !(ZM_LOAD(&bits[low >> 10]) >>
+						    (low >> 4 & 63) &
+						1)))
 			return 0;
 		return kind;
 	}
@@ -164,8 +172,9 @@ zm_fast_bin(uintptr_t p)
 		if (ZM_UNLIKELY((low & 32767) ||
 				(mark & 31) != ((low >> 15) | 16)))
 			return 0;
-		return mark >> 5 < ZM_MEDIUM_BINS ? ZM_BIN_MEDIUM + (mark >> 5)
-						  : 0;
+		if (mark >> 5 < ZM_MEDIUM_BINS)
+			return ZM_BIN_MEDIUM + (mark >> 5);
+		return (size_t)(mark >> 5) << 15 == big_bytes ? ZM_BIN_BIG : 0;
 	}
 	return 0;
 }
@@ -175,18 +184,25 @@ zm_fast_bin(uintptr_t p)
 static inline bool
 zm_fast_free(void *p)
 {
-	struct zm_cache *c = zm_cache_current;
-	unsigned bin = zm_fast_bin((uintptr_t)p);
-	if (ZM_UNLIKELY(!c))
-		return false;
+	struct zm_cache *c = zm_cache_fast;
+	unsigned bin = zm_fast_bin((uintptr_t)p, c->big_bytes);
 	struct zm_bin *b = &c->bin[bin];
-	uintptr_t *head = b->head;
-	if (ZM_UNLIKELY(b->count >= b->limit))
-		return false;
-	if (head && ZM_UNLIKELY(head == p || head[0] == (uintptr_t)p))
+	if (ZM_UNLIKELY(b->count >= b->limit || b->head == p))
 		return false;
 	zm_bin_push(b, p);
 	return true;
+}
+
+/* Usable bytes of the block of the cached zone that starts at p, 0: the slow
+ * path must look. */
+static inline size_t
+zm_fast_size(const void *p)
+{
+	unsigned bin = zm_fast_bin((uintptr_t)p, 0);
+	if (ZM_LIKELY(bin < ZM_BIN_SMALL))
+		return (size_t)bin << 4;
+	return bin < ZM_BIN_MEDIUM ? (size_t)(bin - ZM_BIN_SMALL) << 9
+				   : (size_t)(bin - ZM_BIN_MEDIUM) << 15;
 }
 
 #endif

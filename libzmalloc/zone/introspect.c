@@ -112,10 +112,8 @@ walk_slab(struct walk *w, const struct zm_slab *s)
 {
 	for (unsigned i = 0; i < ZM_SLAB_WORDS; i++)
 		for (uint64_t bits = s->bits[i]; bits; bits &= bits - 1) {
-			unsigned slot =
-			    i * 64 + (unsigned)__builtin_ctzll(bits);
-			uintptr_t p =
-			    s->r.base + (uintptr_t)slot * s->r.quantum;
+			unsigned at = i * 64 + (unsigned)__builtin_ctzll(bits);
+			uintptr_t p = s->r.base + (uintptr_t)at * 16;
 			if (!waits(&w->waiting, p))
 				w->fn(p, s->r.quantum, w->ctx);
 		}

@@ -54,6 +54,29 @@ list_drop(struct zm_nano_mag *m, struct zm_slab *s)
 	s->listed = false;
 }
 
+/*
+ * Bits are numbered by the 16 bytes at which a slot starts, so that free needs
+ * no division.  starts[class] has those of all slots.
+ */
+static uint64_t starts[ZM_NANO_CLASSES + 1][ZM_SLAB_WORDS] ZM_TABLE;
+
+/* Threads that do it at once write the same. */
+static void
+find_starts(unsigned class)
+{
+	uint64_t bits[ZM_SLAB_WORDS] = { 0 };
+	for (unsigned at = 0; at + class <= ZM_SLICE / 16; at += class)
+		bits[at / 64] |= UINT64_C(1) << at % 64;
+	for (unsigned w = 0; w < ZM_SLAB_WORDS; w++)
+		ZM_STORE(&starts[class][w], bits[w]);
+}
+
+static bool
+is_set(const struct zm_slab *s, size_t offset)
+{
+	return ZM_LOAD(&s->bits[offset / 1024]) >> offset / 16 % 64 & 1;
+}
+
 static struct zm_slab *
 slab_new(struct zm_szone *z, unsigned mag, unsigned class)
 {
@@ -66,6 +89,8 @@ slab_new(struct zm_szone *z, unsigned mag, unsigned class)
 	s->slots = (uint16_t)(ZM_SLICE / (class * 16));
 	s->used = s->hint = 0;
 	memset(s->bits, 0, sizeof(s->bits));
+	if (!ZM_LOAD(&starts[class][0]))
+		find_starts(class);
 	struct zm_region *r = &s->r;
 	r->base = base;
 	r->bytes = (size_t)s->slots * class * 16;
@@ -105,21 +130,18 @@ static void
 slab_take(struct zm_nano_mag *m, struct zm_slab *s, unsigned count, void **out,
 	  unsigned *got)
 {
-	unsigned words = (s->slots + 63u) / 64;
 	unsigned first = *got;
 	if (!s->used && *got < count)
 		m->empties[s->class]--;
-	for (unsigned w = s->hint; w < words && *got < count; w++) {
-		uint64_t free = ~s->bits[w];
-		if (w == words - 1 && s->slots % 64)
-			free &= (UINT64_C(1) << s->slots % 64) - 1;
+	for (unsigned w = s->hint; w < ZM_SLAB_WORDS && *got < count; w++) {
+		uint64_t free = ZM_LOAD(&starts[s->class][w]) & ~s->bits[w];
 		uint64_t taken = 0;
 		while (free && *got < count) {
 			unsigned bit = (unsigned)__builtin_ctzll(free);
 			free &= free - 1;
 			taken |= UINT64_C(1) << bit;
-			out[(*got)++] = (void *)(s->r.base + (w * 64u + bit) *
-								 s->r.quantum);
+			out[(*got)++] =
+			    (void *)(s->r.base + (w * 64u + bit) * 16);
 			s->used++;
 		}
 		ZM_STORE(&s->bits[w], s->bits[w] | taken);
@@ -156,42 +178,31 @@ zm_nano_take(struct zm_szone *z, unsigned mag, unsigned class, unsigned count,
 	return got;
 }
 
-/* Index of the slot that starts at p, or -1. */
-static int
-slot_of(const struct zm_slab *s, uintptr_t p)
-{
-	uint64_t off = p - s->r.base;
-	if (off >= s->r.bytes)
-		return -1;
-	uint32_t slot = (uint32_t)(off * s->r.slot_magic >> 32);
-	return (uint64_t)slot * s->r.quantum == off ? (int)slot : -1;
-}
-
 bool
 zm_nano_is_start(const struct zm_region *r, uintptr_t p)
 {
-	const struct zm_slab *s = (const struct zm_slab *)r;
-	int slot = slot_of(s, p);
-	return slot >= 0 && ZM_LOAD(&s->bits[slot / 64]) >> slot % 64 & 1;
+	uintptr_t off = p - r->base;
+	return off < r->bytes && !(off & 15) &&
+	       is_set((const struct zm_slab *)r, off);
 }
 
 /* Frees one block; m is locked and owns the slab. */
 static void
 give_one(struct zm_nano_mag *m, struct zm_slab *s, void *p)
 {
-	int slot = slot_of(s, (uintptr_t)p);
-	uint64_t bit = UINT64_C(1) << slot % 64;
-	uint64_t *word = &s->bits[slot / 64];
-	if (slot < 0 || !(*word & bit)) {
-		zm_zone_fatal(slot < 0 ? "pointer being freed was not allocated"
-				       : "Double free of object",
+	uintptr_t off = (uintptr_t)p - s->r.base;
+	unsigned w = (unsigned)(off / 1024) % ZM_SLAB_WORDS;
+	if (!zm_nano_is_start(&s->r, (uintptr_t)p)) {
+		bool slot = !(off & 15) && starts[s->class][w] >> off / 16 % 64 & 1;
+		zm_zone_fatal(slot ? "Double free of object"
+				   : "pointer being freed was not allocated",
 			      p);
 		return;
 	}
-	ZM_STORE(word, *word & ~bit);
+	ZM_STORE(&s->bits[w], s->bits[w] & ~(UINT64_C(1) << off / 16 % 64));
 	s->used--;
-	if (slot / 64 < s->hint)
-		s->hint = (uint16_t)(slot / 64);
+	if (w < s->hint)
+		s->hint = (uint16_t)w;
 	m->blocks--;
 	ZM_STORE(&m->bytes, m->bytes - s->r.quantum);
 	if (!s->listed)
@@ -238,13 +249,13 @@ zm_nano_block_at(struct zm_region *r, uintptr_t p, struct zm_block *out)
 	if (off >= ZM_LOAD(&r->bytes))
 		return false;
 	uint32_t slot = (uint32_t)(off * r->slot_magic >> 32);
-	if (slot >= ZM_SLAB_WORDS * 64)
+	if (slot >= ZM_SLICE / r->quantum)
 		return false;
 	out->region = r;
 	out->start = base + (uintptr_t)slot * r->quantum;
 	out->usable = r->quantum;
 	out->index = slot;
-	out->live = ZM_LOAD(&s->bits[slot / 64]) >> slot % 64 & 1;
+	out->live = is_set(s, (size_t)slot * r->quantum);
 	return true;
 }
 
@@ -266,7 +277,7 @@ slab_purge(struct zm_slab *s)
 		size_t i = at / q, end = (at + page + q - 1) / q;
 		bool used = false;
 		for (; i < end && i < s->slots && !used; i++)
-			used = s->bits[i / 64] >> i % 64 & 1;
+			used = is_set(s, i * q);
 		void *p = (void *)(s->r.base + at);
 		size_t there = used ? 0 : zm_os_resident(p, page);
 		if (there && !zm_os_purge(p, page))
@@ -349,15 +360,15 @@ check_slab(struct zm_region *r, void *ctx)
 	unsigned used = 0;
 	for (unsigned w = 0; w < ZM_SLAB_WORDS; w++) {
 		used += (unsigned)__builtin_popcountll(s->bits[w]);
-		if (w < s->hint && w < s->slots / 64u && ~s->bits[w])
+		if (w < s->hint && starts[s->class][w] & ~s->bits[w])
 			c->why = "nano: free slot before the hint";
+		if (s->bits[w] & ~starts[s->class][w])
+			c->why = "nano: a mark where no slot starts";
 	}
 	if (used != s->used)
 		c->why = "nano: count of used slots is wrong";
 	if (s->listed != (used < s->slots))
 		c->why = "nano: slab wrongly listed";
-	if (s->slots % 64 && s->bits[s->slots / 64] >> s->slots % 64)
-		c->why = "nano: a slot behind the last is marked";
 	if (zm_region_of((void *)r->base) != r)
 		c->why = "nano: slab not in the slice table";
 	c->blocks += used;

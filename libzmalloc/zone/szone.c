@@ -185,7 +185,7 @@ alloc(struct zm_szone *z, size_t size, bool *zero)
 		zm_cache_asked(c, bin);
 	} else if (c && size <= ZM_MEDIUM_MAX) {
 		*zero = false;
-		p = zm_cache_take_big(c, zm_round_up(size, (size_t)1 << 15));
+		p = zm_cache_take_big(c, zm_medium_bytes(size));
 	}
 	return p ? p : alloc_direct(z, size, zero);
 }

@@ -121,7 +121,7 @@ void zm_zone_after_fork(struct zm_szone *);
 
 /*
  * Per-thread caches.  malloc/ keeps one struct zm_cache per thread behind its
- * TLS pointer and hands it to the zone layer through zm_cache_current, so that
+ * TLS pointer and hands it to the zone layer through zm_cache_use, so that
  * the fast path is: TLS pointer, list of the class, pop.  The zone layer owns
  * the content.  create takes metadata memory (NULL: none); flush returns all
  * blocks to their magazines, destroy flushes and frees.
@@ -130,6 +130,7 @@ struct zm_cache;
 struct zm_cache *zm_cache_create(void);
 void zm_cache_flush(struct zm_cache *);
 void zm_cache_destroy(struct zm_cache *);
+void zm_cache_use(struct zm_cache *); /* the calling thread's from now on */
 extern __thread struct zm_cache *zm_cache_current
     __attribute__((tls_model("initial-exec")));
 

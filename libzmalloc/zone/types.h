@@ -67,7 +67,7 @@ enum { ZM_NANO_CLASSES = 16, ZM_SLAB_WORDS = 64 };
 /*
  * One slab.  Bound to its slice for ever, so it is type-stable.
  *   used == number of set bits
- *   bit i set <=> slot i is live or cached
+ *   bit i set <=> the slot that starts 16 * i bytes in is live or cached
  *   listed <=> used < slots and the slab is in its magazine's partial list
  * Lock: the magazine `mag`; mag itself changes under the locks of both.
  */
@@ -75,7 +75,7 @@ struct zm_slab {
 	struct zm_region r;
 	struct zm_slab *next, *prev; /* partial list, or the free slabs */
 	uint16_t slots, used;
-	uint16_t hint; /* no clear bit in the words before this one */
+	uint16_t hint; /* no free slot starts in the words before this one */
 	uint16_t mag;
 	uint8_t class; /* 1..16: slot size / 16 */
 	bool listed;

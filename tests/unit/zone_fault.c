@@ -88,7 +88,7 @@ each_call(unsigned flags, long length, const char *name)
 			zm_os_override = inject;
 			fail_from = at;
 			fail_to = at + length - 1;
-			zm_cache_current = zm_cache_create();
+			zm_cache_use(zm_cache_create());
 			unsigned nulls = life(flags);
 			fail_from = 0;
 			long out[2] = { calls, nulls };
@@ -171,7 +171,7 @@ limited(size_t bytes, const char *name)
 		struct rlimit limit = { bytes, bytes };
 		if (setrlimit(RLIMIT_AS, &limit))
 			_exit(97);
-		zm_cache_current = zm_cache_create();
+		zm_cache_use(zm_cache_create());
 		struct zm_szone *z = zm_szone_create(1, 0);
 		void **list = NULL, **p;
 		unsigned long n = 0;

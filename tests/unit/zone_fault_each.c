@@ -104,7 +104,7 @@ grow_newest(struct zm_szone *z)
 static void *
 second(void *arg)
 {
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	get_all(zone[0], theirs);
 	for (int i = 0; i < SLOTS; i += 2)
 		give(zone[0], &theirs[i]);
@@ -112,7 +112,7 @@ second(void *arg)
 		give(zone[0], &map[0][i]);
 	if (zm_cache_current)
 		zm_cache_destroy(zm_cache_current);
-	zm_cache_current = NULL;
+	zm_cache_use(NULL);
 	return arg;
 }
 
@@ -120,7 +120,7 @@ static void
 with_faults(void)
 {
 	pthread_t t;
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	zone[0] = zm_szone_create(1, 0);
 	zone[1] = zm_szone_create(3, ZM_SZONE_NO_CACHE);
 	nulls += !zone[0] + !zone[1];

@@ -87,7 +87,7 @@ main(void)
 	static const size_t sizes[] = { 32,   200,   256,    500,     1000,
 					3000, 20000, 100000, 1000000, 9 << 20 };
 	struct zm_szone *z = zm_szone_create(1, 0);
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		fill_and_free(z, sizes[i], false);
 		fill_and_free(z, sizes[i], true);

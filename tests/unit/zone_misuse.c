@@ -159,7 +159,7 @@ int
 main(void)
 {
 	z = zm_szone_create(1, 0);
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	all(true);
 	result("zone_misuse cached");
 	innocent();

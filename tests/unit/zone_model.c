@@ -165,7 +165,7 @@ worker(void *arg)
 	struct zm_szone *own =
 	    zm_szone_create((uint16_t)(10 + (uintptr_t)arg), 0);
 	struct shadow *map = test_map(SLOTS * sizeof(*map));
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	for (unsigned long i = 0; i < steps / 4 && !test_why; i++) {
 		struct shadow *s = &map[rnd(&r) % (SLOTS / 4)];
 		if (!s->p)
@@ -189,7 +189,7 @@ worker(void *arg)
 	munmap(map, SLOTS * sizeof(*map));
 	zm_szone_destroy(own);
 	zm_cache_destroy(zm_cache_current);
-	zm_cache_current = NULL;
+	zm_cache_use(NULL);
 	return NULL;
 }
 
@@ -219,7 +219,7 @@ main(int argc, char **argv)
 		steps = strtoul(argv[1], NULL, 0);
 
 	struct zm_szone *z = zm_szone_create(1, 0);
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	CHECK(zm_szone_cached() == z);
 	random_walk(z, seed, steps);
 	result("zone_model cached");

@@ -61,7 +61,7 @@ worker(void *arg)
 {
 	uint64_t r = (uintptr_t)arg;
 	struct shadow *mine[SLOTS] = { NULL };
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	for (unsigned long i = 0; i < steps / GENERATIONS; i++) {
 		struct shadow **s = &mine[rnd(&r) % SLOTS];
 		struct zm_block b;
@@ -86,7 +86,7 @@ worker(void *arg)
 			zfree(zone, mine[i]);
 		}
 	zm_cache_destroy(zm_cache_current);
-	zm_cache_current = NULL;
+	zm_cache_use(NULL);
 	return NULL;
 }
 

@@ -246,7 +246,7 @@ churn(void *arg)
 {
 	uint64_t r = (uintptr_t)arg;
 	void *p[64] = { 0 };
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		void **q = &p[rnd(&r) % 64];
 		if (*q)
@@ -261,7 +261,7 @@ fork_while_threads_run(void)
 {
 	pthread_t id[2];
 	struct zm_szone *z = fork_zone = zm_szone_create(1, 0);
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	pthread_create(&id[0], NULL, churn, (void *)1);
 	pthread_create(&id[1], NULL, churn, (void *)2);
 	for (int i = 0; i < 40; i++) {
@@ -304,7 +304,7 @@ int
 main(void)
 {
 	tags_are_unique(0, "zone_region tags");
-	zm_cache_current = zm_cache_create();
+	zm_cache_use(zm_cache_create());
 	tags_are_unique(0, "zone_region tags, cached");
 	tags_are_unique(ZM_SZONE_NO_NANO, "zone_region tags without nano");
 	late_observer();
