@@ -25,11 +25,12 @@ enum zm_rank {
 	ZM_RANK_MEDIUM = 56,
 	ZM_RANK_LARGE = 58,
 	ZM_RANK_DEPOT = 60,
-	ZM_RANK_CACHES = 68,  /* list of all threads' caches */
-	ZM_RANK_REGIONS = 70, /* region directory and observer */
-	ZM_RANK_LEDGER = 75,  /* what the observer takes */
-	ZM_RANK_ARENA = 80,   /* address space */
-	ZM_RANK_META = 90,    /* metadata memory */
+	ZM_RANK_TRANSFER = 66, /* chains between caches and magazines */
+	ZM_RANK_CACHES = 68,   /* list of all threads' caches */
+	ZM_RANK_REGIONS = 70,  /* region directory and observer */
+	ZM_RANK_LEDGER = 75,   /* what the observer takes */
+	ZM_RANK_ARENA = 80,    /* address space */
+	ZM_RANK_META = 90,     /* metadata memory */
 	ZM_RANK_LEAF = 100
 };
 
@@ -128,7 +129,8 @@ zm_unlock(struct zm_lock *l)
 	if (zm_alone())
 		__atomic_store_n(&l->word, 0, __ATOMIC_RELAXED);
 	else if (__builtin_expect(
-		__atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE) == 2, 0))
+		     __atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE) == 2,
+		     0))
 		zm_unlock_slow(l);
 	zm_locks_held--;
 }

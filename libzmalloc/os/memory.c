@@ -125,19 +125,60 @@ zm_os_commit(void *p, size_t bytes)
 	return zm_os_protect(p, bytes, PROT_READ | PROT_WRITE);
 }
 
+static unsigned counting; /* atomic */
+static size_t released;	  /* atomic */
+
+size_t
+zm_os_release_begin(void)
+{
+	__atomic_fetch_add(&counting, 1, __ATOMIC_RELAXED);
+	return __atomic_load_n(&released, __ATOMIC_RELAXED);
+}
+
+size_t
+zm_os_released(size_t begin)
+{
+	return __atomic_load_n(&released, __ATOMIC_RELAXED) - begin;
+}
+
+void
+zm_os_release_end(void)
+{
+	__atomic_fetch_sub(&counting, 1, __ATOMIC_RELAXED);
+}
+
+/* Before pages go. */
+static size_t
+present(void *p, size_t bytes)
+{
+	return __atomic_load_n(&counting, __ATOMIC_RELAXED)
+		   ? zm_os_resident(p, bytes)
+		   : 0;
+}
+
+static int
+gone(int result, size_t bytes)
+{
+	if (bytes && !result)
+		__atomic_fetch_add(&released, bytes, __ATOMIC_RELAXED);
+	return result;
+}
+
 int
 zm_os_decommit(void *p, size_t bytes)
 {
+	size_t n = present(p, bytes);
 	long r = zm_os_mmap(p, bytes, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	return failed(r) ? (int)r : 0;
+	return gone(failed(r) ? (int)r : 0, n);
 }
 
 int
 zm_os_unmap(void *p, size_t bytes)
 {
+	size_t n = present(p, bytes);
 	zm_os_own_remove(p, bytes);
-	return (int)CALL(SYS_munmap, p, bytes, 0, 0, 0, 0);
+	return gone((int)CALL(SYS_munmap, p, bytes, 0, 0, 0, 0), n);
 }
 
 int
@@ -150,7 +191,8 @@ int
 zm_os_purge(void *p, size_t bytes)
 {
 	ZM_TRACE(madvise, 0, p, bytes);
-	return zm_os_madvise(p, bytes, MADV_DONTNEED);
+	size_t n = present(p, bytes);
+	return gone(zm_os_madvise(p, bytes, MADV_DONTNEED), n);
 }
 
 int

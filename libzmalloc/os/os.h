@@ -55,6 +55,14 @@ int zm_os_unmap(void *p, size_t bytes);
 int zm_os_protect(void *p, size_t bytes, int prot);
 /* Gives the pages back now; they read as zero afterwards. */
 int zm_os_purge(void *p, size_t bytes);
+/*
+ * Between begin and end, bytes of pages that go by purge, decommit and unmap
+ * are counted, whoever calls these; zm_os_released takes what begin returned
+ * and tells how many.
+ */
+size_t zm_os_release_begin(void);
+size_t zm_os_released(size_t begin);
+void zm_os_release_end(void);
 /* Makes pages present in one call; -EINVAL on kernels before 5.14. */
 int zm_os_populate(void *p, size_t bytes);
 int zm_os_madvise(void *p, size_t bytes, int advice);

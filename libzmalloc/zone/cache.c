@@ -20,6 +20,7 @@
 #include "zone/nano.h"
 #include "zone/rack.h"
 #include "zone/trace.h"
+#include "zone/transfer.h"
 
 enum {
 	CHAIN = 64,
@@ -44,7 +45,7 @@ __thread struct zm_cache *zm_cache_fast = &none;
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_CACHES);
 static struct zm_cache *caches;
 static unsigned cache_count; /* atomic */
-static unsigned big_bins; /* atomic: limits of ZM_BIN_BIG that are 1 */
+static unsigned big_bins;    /* atomic: limits of ZM_BIN_BIG that are 1 */
 
 static const char damaged[] = "Incorrect checksum for freed object: probably "
 			      "modified after being freed, or freed twice";
@@ -112,26 +113,10 @@ give_back(struct zm_szone *z, void **blocks, unsigned count)
 		zm_rack_give(k, rack, racks);
 }
 
-/* Empties a bin down to its `keep` latest blocks. */
+/* Frees a chain; it may be shorter than its owner believes. */
 static void
-drain(struct zm_cache *c, struct zm_bin *b, uint32_t keep)
+give_chain(struct zm_szone *z, uintptr_t *p)
 {
-	uintptr_t **link = &b->head;
-	uint32_t n = 0;
-	for (; *link && n < keep; n++) {
-		if (!zm_looks_cached(*link))
-			break;
-		link = (uintptr_t **)*link;
-	}
-	uintptr_t *p = *link;
-	b->count = n;
-	if (n) { /* the new end of the list */
-		uintptr_t *last = (uintptr_t *)link;
-		last[0] = 0;
-		last[1] = (uintptr_t)last ^ zm_cache_key;
-	} else {
-		b->head = NULL;
-	}
 	void *chain[CHAIN];
 	unsigned got = 0;
 	while (p) {
@@ -144,12 +129,62 @@ drain(struct zm_cache *c, struct zm_bin *b, uint32_t keep)
 		p[0] = p[1] = 0; /* if it is in the list twice, it is caught */
 		p = next;
 		if (got == CHAIN) {
-			give_back(c->zone, chain, got);
+			give_back(z, chain, got);
 			got = 0;
 		}
 	}
 	if (got)
-		give_back(c->zone, chain, got);
+		give_back(z, chain, got);
+}
+
+/* Cuts a bin down to its `keep` latest blocks; the rest is returned. */
+static struct zm_chain
+cut_off(struct zm_bin *b, uint32_t keep)
+{
+	uintptr_t **link = &b->head;
+	uint32_t n = 0;
+	for (; *link && n < keep; n++) {
+		if (!zm_looks_cached(*link))
+			break;
+		link = (uintptr_t **)*link;
+	}
+	struct zm_chain rest = { *link, b->count > n ? b->count - n : 0 };
+	b->count = n;
+	if (n) { /* the new end of the list */
+		uintptr_t *last = (uintptr_t *)link;
+		last[0] = 0;
+		last[1] = (uintptr_t)last ^ zm_cache_key;
+	} else {
+		b->head = NULL;
+	}
+	return rest;
+}
+
+static void
+drain(struct zm_cache *c, struct zm_bin *b, uint32_t keep)
+{
+	give_chain(c->zone, cut_off(b, keep).head);
+}
+
+/* The same, but the blocks may wait for the next that needs such. */
+static void
+pass_on(struct zm_cache *c, unsigned bin, uint32_t keep)
+{
+	struct zm_chain rest = cut_off(&c->bin[bin], keep);
+	if (bin < ZM_TRANSFER_BINS && rest.count)
+		rest = zm_transfer_put(c->zone, c->mag, bin, rest);
+	give_chain(c->zone, rest.head);
+}
+
+static bool
+take_over(struct zm_cache *c, unsigned bin)
+{
+	struct zm_chain chain = { NULL, 0 };
+	if (bin < ZM_TRANSFER_BINS)
+		chain = zm_transfer_get(c->zone, c->mag, bin);
+	c->bin[bin].head = chain.head;
+	c->bin[bin].count = chain.count;
+	return chain.count;
 }
 
 /* ---- limits ------------------------------------------------------------- */
@@ -336,6 +371,8 @@ zm_cache_alloc(struct zm_cache *c, unsigned bin)
 		return p;
 	visit(c);
 	widen(c, bin);
+	if (take_over(c, bin))
+		return pop(b);
 	/* A block is written to when it is put in a bin, so of long ones only
 	 * those are fetched that are needed. */
 	uint32_t count = (b->limit + 1) / 2;
@@ -368,7 +405,7 @@ zm_cache_put(struct zm_cache *c, unsigned bin, void *p)
 		if (b->count >= b->limit) {
 			if (!b->limit)
 				return false;
-			drain(c, b, b->limit / 2);
+			pass_on(c, bin, b->limit / 2);
 		}
 	}
 	zm_bin_push(b, p);
@@ -510,24 +547,25 @@ zm_cache_each(const struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 }
 
 /* The memory may be used again as it is: no block must look cached then. */
-static void
-forget_bin(struct zm_bin *b)
+void
+zm_chain_forget(uintptr_t *p, uint32_t n)
 {
-	uintptr_t *p = b->head;
-	for (uint32_t n = b->count; p && n && zm_looks_cached(p); n--) {
+	for (; p && n && zm_looks_cached(p); n--) {
 		uintptr_t *next = (uintptr_t *)p[0];
 		p[0] = p[1] = 0;
 		p = next;
 	}
-	*b = (struct zm_bin){ .head = NULL };
 }
 
 static void
 forget(struct zm_cache *c)
 {
 	big_release(c);
-	for (unsigned bin = 0; bin < ZM_BINS; bin++)
-		forget_bin(&c->bin[bin]);
+	for (unsigned bin = 0; bin < ZM_BINS; bin++) {
+		struct zm_bin *b = &c->bin[bin];
+		zm_chain_forget(b->head, b->count);
+		*b = (struct zm_bin){ .head = NULL };
+	}
 	c->reserved = 0;
 	ZM_STORE(&c->zone, NULL);
 }
@@ -543,8 +581,12 @@ zm_cache_forget(const struct zm_szone *z)
 }
 
 void
-zm_cache_ask_flush(const struct zm_szone *z)
+zm_cache_flush_chains(struct zm_szone *z)
 {
+	unsigned bin;
+	struct zm_chain chain;
+	while ((chain = zm_transfer_any(z, &bin)).count)
+		give_chain(z, chain.head);
 	zm_lock(&lock);
 	for (struct zm_cache *c = caches; c; c = c->next)
 		if (c != zm_cache_current && ZM_LOAD(&c->zone) == z)

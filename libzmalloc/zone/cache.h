@@ -35,8 +35,11 @@ void zm_cache_each(const struct zm_szone *,
 		   void (*fn)(uintptr_t p, size_t bytes, void *ctx), void *ctx);
 /* All caches forget the zone's blocks: they are about to vanish. */
 void zm_cache_forget(const struct zm_szone *);
-/* Asks all other threads to flush at their next slow visit. */
-void zm_cache_ask_flush(const struct zm_szone *);
+/* Gives back what waits in transfer, and asks all other threads to flush at
+ * their next slow visit. */
+void zm_cache_flush_chains(struct zm_szone *);
+/* Makes the blocks of a list look as if they had never been in a cache. */
+void zm_chain_forget(uintptr_t *head, uint32_t count);
 /* In the child of fork: the other threads' blocks go back. */
 void zm_cache_reap(const struct zm_szone *);
 const char *zm_cache_check(const struct zm_szone *);

@@ -113,9 +113,9 @@ struct_get(struct zm_rack *k)
 	struct zm_pool *pool = pool_of(k);
 	size_t head = zm_round_up(sizeof(struct zm_rregion), 64);
 	uint32_t quanta = (uint32_t)(k->region_bytes >> k->qshift);
-	size_t bytes = head +
-		       granules * (2 * sizeof(zm_mark) + sizeof(struct zm_run)) +
-		       (k->counts_dirty ? quanta / 8 : 0);
+	size_t bytes =
+	    head + granules * (2 * sizeof(zm_mark) + sizeof(struct zm_run)) +
+	    (k->counts_dirty ? quanta / 8 : 0);
 	zm_lock(&pool->lock);
 	pool->bytes = bytes;
 	zm_unlock(&pool->lock);
@@ -126,8 +126,7 @@ struct_get(struct zm_rack *k)
 	r->marks = (zm_mark *)((char *)r + head);
 	r->run_end = r->marks + granules;
 	r->runs = (struct zm_run *)(r->run_end + granules);
-	r->dirty =
-	    k->counts_dirty ? (uint64_t *)(r->runs + granules) : NULL;
+	r->dirty = k->counts_dirty ? (uint64_t *)(r->runs + granules) : NULL;
 	r->dirty_count = 0;
 	r->qshift = k->qshift;
 	r->gshift = k->gshift;
@@ -205,16 +204,14 @@ no_span:
 	return NULL;
 }
 
-size_t
-zm_regions_drop(struct zm_rack *k, struct zm_rregion *list, bool count)
+void
+zm_regions_drop(struct zm_rack *k, struct zm_rregion *list)
 {
-	size_t total = 0, guard = guard_bytes();
+	size_t guard = guard_bytes();
 	while (list) {
 		struct zm_rregion *r = list;
 		uintptr_t base = r->r.base;
 		list = r->next;
-		if (count)
-			total += zm_os_resident((void *)base, r->committed);
 		ZM_TRACE_MAG(deallocRegion, k->zone->id, k->tier, base,
 			     k->region_bytes);
 		zm_region_remove(&r->r, k->region_bytes);
@@ -222,7 +219,6 @@ zm_regions_drop(struct zm_rack *k, struct zm_rregion *list, bool count)
 		table_drop(k, r);
 		struct_put(k, r);
 	}
-	return total;
 }
 
 void
@@ -302,22 +298,22 @@ zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
  * vanish, for an empty region.  With `purge` their pages go. */
 enum { WORTH = 128 << 10 }; /* a call to the kernel */
 
-/* Short runs keep their pages, unless those are asked for (returned): giving
+/* Short runs keep their pages, unless all is asked for: giving
  * them back one by one costs more than the blocks around them are worth. */
 static void
-purge_run(struct zm_magazine *m, struct zm_piece *p, size_t *returned)
+purge_run(struct zm_magazine *m, struct zm_piece *p, bool all)
 {
-	if ((size_t)p->length << p->region->qshift < WORTH && !returned)
+	if ((size_t)p->length << p->region->qshift < WORTH && !all)
 		return;
 	if (p->region->dirty)
-		zm_dirty_purge(m, p, p->length, returned);
+		zm_dirty_purge(m, p, p->length);
 	else if (!p->clean)
-		p->clean = zm_piece_purge(p, p->start, p->length, returned);
+		p->clean = zm_piece_purge(p, p->start, p->length);
 }
 
 static void
 move_runs(struct zm_magazine *from, struct zm_magazine *to,
-	  struct zm_rregion *r, bool purge, size_t *returned)
+	  struct zm_rregion *r, bool purge, bool all)
 {
 	for (uint32_t at = 0; at < r->tail;) {
 		uint32_t n = zm_mark_length(r, at);
@@ -332,7 +328,7 @@ move_runs(struct zm_magazine *from, struct zm_magazine *to,
 		}
 		struct zm_piece p = zm_run_remove(from, r, at);
 		if (purge)
-			purge_run(from, &p, returned);
+			purge_run(from, &p, all);
 		if (to)
 			zm_run_insert(to, &p);
 		at += p.length;
@@ -382,12 +378,10 @@ missed(struct zm_rack *k)
 
 /* Pages of an empty region go, and all of it is tail again. */
 static void
-reset(struct zm_rregion *r, size_t *returned)
+reset(struct zm_rregion *r)
 {
 	size_t bytes = (size_t)r->tail << r->rack->qshift;
 	bytes = zm_round_up(bytes, zm_os_page_size());
-	if (returned)
-		*returned += zm_os_resident((void *)r->r.base, bytes);
 	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, r->r.base, bytes);
 	if (bytes && zm_os_purge((void *)r->r.base, bytes))
 		return; /* locked pages: the tail stays where it is */
@@ -399,10 +393,10 @@ reset(struct zm_rregion *r, size_t *returned)
  * could not be purged is one run of `to`. */
 static void
 make_fresh(struct zm_magazine *m, struct zm_magazine *to, struct zm_rregion *r,
-	   size_t *returned)
+	   bool all)
 {
 	struct zm_rack *k = r->rack;
-	if (!returned && may_stay_warm(k)) {
+	if (!all && may_stay_warm(k)) {
 		k->warm_now++;
 		r->warm = true;
 		r->tail = 0;
@@ -410,7 +404,7 @@ make_fresh(struct zm_magazine *m, struct zm_magazine *to, struct zm_rregion *r,
 	}
 	if (r->dirty_count)
 		zm_dirty_take(m, r, 0, r->tail);
-	reset(r, returned);
+	reset(r);
 	if (!r->tail)
 		return;
 	zm_run_insert(to, &(struct zm_piece){ r, 0, r->tail, false });
@@ -435,23 +429,22 @@ zm_last_flush(struct zm_rack *k, struct zm_magazine *m)
 /* m and the depot are locked.  A last-free block is looked for in its own
  * magazine, so it cannot move. */
 static void
-to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r,
-	 size_t *returned)
+to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r, bool all)
 {
 	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
 	if (m->last_region == r)
 		zm_last_flush(k, m);
 	ZM_TRACE_MAG(recircRegion, k->zone->id, mag, r->r.base, r->used);
 	if (r->used) {
-		bool purge = returned || k->counts_dirty || !k->warm_max;
-		move_runs(m, depot, r, purge, returned);
+		bool purge = all || k->counts_dirty || !k->warm_max;
+		move_runs(m, depot, r, purge, all);
 		if (purge && !k->counts_dirty && !r->cooled) {
 			r->cooled = true;
 			gave_up(k);
 		}
 	} else {
-		move_runs(m, NULL, r, false, NULL);
-		make_fresh(m, depot, r, returned);
+		move_runs(m, NULL, r, false, false);
+		make_fresh(m, depot, r, all);
 	}
 	detach(m, r);
 	attach(k, k->nmag, r);
@@ -482,7 +475,7 @@ surplus(struct zm_rack *k, unsigned keep)
 			keep--;
 			continue;
 		}
-		move_runs(depot, NULL, r, false, NULL);
+		move_runs(depot, NULL, r, false, false);
 		detach(depot, r);
 		cool(k, r);
 		r->next = out;
@@ -512,7 +505,7 @@ zm_recirculate(struct zm_rack *k, unsigned mag, struct zm_rregion *freed)
 	if (!r)
 		return NULL;
 	zm_lock(&depot->lock);
-	to_depot(k, mag, r, NULL);
+	to_depot(k, mag, r, false);
 	struct zm_rregion *drop =
 	    r->used ? NULL : surplus(k, zm_zone_config.retained_regions);
 	zm_unlock(&depot->lock);
@@ -523,18 +516,21 @@ struct zm_rregion *
 zm_depot_emptied(struct zm_rack *k, struct zm_rregion *r)
 {
 	struct zm_magazine *depot = &k->mags[k->nmag];
-	move_runs(depot, NULL, r, false, NULL);
-	make_fresh(depot, depot, r, NULL);
+	move_runs(depot, NULL, r, false, false);
+	make_fresh(depot, depot, r, false);
 	return surplus(k, zm_zone_config.retained_regions);
 }
 
 struct zm_rregion *
-zm_depot_all(struct zm_rack *k, unsigned mag, size_t *returned)
+zm_depot_all(struct zm_rack *k, unsigned mag)
 {
 	struct zm_magazine *m = &k->mags[mag], *depot = &k->mags[k->nmag];
 	zm_lock(&depot->lock);
 	while (m->regions)
-		to_depot(k, mag, m->regions, returned);
+		to_depot(k, mag, m->regions, true);
+	for (struct zm_rregion *r = depot->regions; r; r = r->next)
+		if (r->used) /* it was here before, with its short runs */
+			move_runs(depot, depot, r, true, true);
 	struct zm_rregion *drop = surplus(k, 0);
 	k->warm_max = k->cold = 0;
 	zm_unlock(&depot->lock);
@@ -576,7 +572,7 @@ zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
 	if (depot->count && (r = depot_find(k, n))) {
 		ZM_TRACE_MAG(depotRegion, k->zone->id, mag, r->r.base, r->used);
 		detach(depot, r);
-		move_runs(depot, m, r, false, NULL);
+		move_runs(depot, m, r, false, false);
 		attach(k, mag, r);
 	}
 	if (!r || r->cooled || (!r->used && !cool(k, r)))

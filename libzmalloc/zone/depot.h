@@ -22,11 +22,10 @@ struct zm_rregion *zm_recirculate(struct zm_rack *, unsigned mag,
 				  struct zm_rregion *freed);
 /* After the last block of r, a region of the depot (locked), was freed. */
 struct zm_rregion *zm_depot_emptied(struct zm_rack *, struct zm_rregion *r);
-size_t zm_regions_drop(struct zm_rack *, struct zm_rregion *list, bool count);
+void zm_regions_drop(struct zm_rack *, struct zm_rregion *list);
 /* Everything of m (locked) moves to the depot, empty regions are returned
  * for dropping. */
-struct zm_rregion *zm_depot_all(struct zm_rack *, unsigned mag,
-				size_t *returned);
+struct zm_rregion *zm_depot_all(struct zm_rack *, unsigned mag);
 /* Lets only `keep` empty regions stay in the depot; the rest as above. */
 struct zm_rregion *zm_depot_trim(struct zm_rack *, unsigned keep);
 /* Really frees m's (locked) last-free block; false: there was none. */

@@ -6,9 +6,9 @@
 #include "zone/trace.h"
 
 enum {
-	SPARE = 3 << 19,   /* bytes that may always be dirty */
-	PEAK_SHARE = 2,	   /* of the peak, above it */
-	LOOKS = 64,	   /* runs looked at in one go */
+	SPARE = 3 << 19, /* bytes that may always be dirty */
+	PEAK_SHARE = 2,	 /* of the peak, above it */
+	LOOKS = 64,	 /* runs looked at in one go */
 };
 
 static bool
@@ -69,8 +69,7 @@ zm_dirty_add(struct zm_magazine *m, struct zm_rregion *r, uint32_t start,
 }
 
 uint32_t
-zm_dirty_purge(struct zm_magazine *m, const struct zm_piece *p, uint32_t most,
-	       size_t *returned)
+zm_dirty_purge(struct zm_magazine *m, const struct zm_piece *p, uint32_t most)
 {
 	struct zm_rregion *r = p->region;
 	uint32_t done = 0, end = p->start + p->length;
@@ -78,15 +77,14 @@ zm_dirty_purge(struct zm_magazine *m, const struct zm_piece *p, uint32_t most,
 		while (end > p->start && !bit(r, end - 1))
 			end--;
 		uint32_t at = end;
-		while (at > p->start && bit(r, at - 1) && done + end - at < most)
+		while (at > p->start && bit(r, at - 1) &&
+		       done + end - at < most)
 			at--;
 		if (at == end)
 			break;
 		void *start =
 		    (void *)(r->r.base + ((uintptr_t)at << r->qshift));
 		size_t bytes = (size_t)(end - at) << r->qshift;
-		if (returned)
-			*returned += zm_os_resident(start, bytes);
 		if (zm_os_purge(start, bytes))
 			break; /* locked pages */
 		ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, start,
@@ -138,11 +136,12 @@ zm_dirty_bound(struct zm_rack *k, struct zm_magazine *m,
 		for (; ref != ZM_NIL && much && looks; looks--) {
 			struct zm_piece p = piece_at(k, ref);
 			ref = p.region->runs[zm_ref_granule(k, ref)].next;
-			if (last && p.region == last->region && p.start == last->start)
+			if (last && p.region == last->region &&
+			    p.start == last->start)
 				continue;
-			much -= zm_dirty_purge(m, &p, much, NULL);
+			much -= zm_dirty_purge(m, &p, much);
 		}
 	}
 	if (much && last)
-		zm_dirty_purge(m, last, much, NULL);
+		zm_dirty_purge(m, last, much);
 }

@@ -42,9 +42,9 @@ uint32_t zm_dirty_take(struct zm_magazine *, struct zm_rregion *,
 void zm_dirty_add(struct zm_magazine *, struct zm_rregion *, uint32_t start,
 		  uint32_t n);
 /* Gives the pages of at most `most` dirty quanta of a piece back, from its end
- * on; returns how many.  Bytes that were present are added to *returned. */
+ * on; returns how many. */
 uint32_t zm_dirty_purge(struct zm_magazine *, const struct zm_piece *,
-			uint32_t most, size_t *returned);
+			uint32_t most);
 /* After a change: purges what is above the bound; last, if not NULL, the piece
  * that was just freed. */
 void zm_dirty_bound(struct zm_rack *, struct zm_magazine *,

@@ -111,8 +111,8 @@ zm_fast_malloc(size_t size)
 	else if (ZM_LIKELY(size <= ZM_SMALL_MAX))
 		at = ZM_BIN_SMALL * 16 + (((size + 511) >> 5) & ~(size_t)15);
 	else
-		at = ZM_BIN_MEDIUM * 16 +
-		     (((size + 32767) >> 11) & ~(size_t)15);
+		at =
+		    ZM_BIN_MEDIUM * 16 + (((size + 32767) >> 11) & ~(size_t)15);
 	if (ZM_UNLIKELY(size > ZM_CACHED_MAX)) {
 		if (zm_medium_bytes(size) != c->big_bytes)
 			return NULL;
@@ -131,8 +131,9 @@ zm_fast_malloc(size_t size)
 
 /*
  * The bin of a block of the cached zone that starts at p; 0: the slow path
- * must look.  big_bytes: the length that goes to ZM_BIN_BIG.  The slice's word names a nano slab's bits or a region's marks,
- * of which one entry tells whether a block starts here, and its length.
+ * must look.  big_bytes: the length that goes to ZM_BIN_BIG.  The slice's word
+ * names a nano slab's bits or a region's marks, of which one entry tells
+ * whether a block starts here, and its length.
  */
 static inline __attribute__((always_inline)) unsigned
 zm_fast_bin(uintptr_t p, size_t big_bytes)
@@ -146,9 +147,9 @@ zm_fast_bin(uintptr_t p, size_t big_bytes)
 	uintptr_t at = fast & ((UINT64_C(1) << ZM_KIND_SHIFT) - 1);
 	if (kind - 1 < ZM_NANO_CLASSES) {
 		const uint64_t *bits = (const uint64_t *)at;
-		if (ZM_UNLIKELY((low & 15) || !(ZM_LOAD(&bits[low >> 10]) >>
-						    (low >> 4 & 63) &
-						1)))
+		if (ZM_UNLIKELY(
+			(low & 15) ||
+			!(ZM_LOAD(&bits[low >> 10]) >> (low >> 4 & 63) & 1)))
 			return 0;
 		return kind;
 	}

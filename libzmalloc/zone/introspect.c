@@ -13,12 +13,14 @@
 #include "zone/nano.h"
 #include "zone/rack.h"
 #include "zone/runs.h"
+#include "zone/transfer.h"
 
 /* ---- blocks that wait in caches ----------------------------------------- */
 
 struct waiting {
 	uintptr_t *at;
 	size_t count, room;
+	const struct zm_szone *zone;
 	size_t bytes;
 };
 
@@ -67,25 +69,51 @@ heapsort(uintptr_t *a, size_t n)
 	}
 }
 
-/* Addresses of all waiting blocks, sorted.  False out of memory. */
-static bool
+/* Addresses of all waiting blocks, sorted; w->at is NULL out of memory. */
+static void
 collect(const struct zm_szone *z, struct waiting *w)
 {
-	*w = (struct waiting){ 0 };
+	*w = (struct waiting){ .zone = z };
 	zm_cache_each(z, count_one, w);
+	zm_transfer_each(z, count_one, w);
 	w->room = w->count + 64;
 	w->count = 0;
 	w->at = zm_meta_alloc(w->room * sizeof(*w->at));
 	if (!w->at)
-		return false;
+		return;
 	zm_cache_each(z, note_one, w);
+	zm_transfer_each(z, note_one, w);
 	heapsort(w->at, w->count);
-	return true;
+}
+
+struct search {
+	uintptr_t p;
+	bool found;
+};
+
+static void
+compare(uintptr_t p, size_t bytes, void *ctx)
+{
+	struct search *s = ctx;
+	(void)bytes;
+	s->found |= p == s->p;
+}
+
+/* Without memory for a table every list is looked through. */
+static bool
+waits_somewhere(const struct zm_szone *z, uintptr_t p)
+{
+	struct search s = { p, false };
+	zm_cache_each(z, compare, &s);
+	zm_transfer_each(z, compare, &s);
+	return s.found;
 }
 
 static bool
 waits(const struct waiting *w, uintptr_t p)
 {
+	if (!w->at)
+		return waits_somewhere(w->zone, p);
 	size_t low = 0, high = w->count;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
@@ -155,11 +183,9 @@ zm_szone_enumerate(struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 	struct walk w = { .fn = fn, .ctx = ctx };
 	zm_szone_lock(z);
 	zm_cache_lock();
-	if (collect(z, &w.waiting)) {
-		zm_region_each_of(z, walk_region, &w);
-		zm_meta_free(w.waiting.at,
-			     w.waiting.room * sizeof(*w.waiting.at));
-	}
+	collect(z, &w.waiting);
+	zm_region_each_of(z, walk_region, &w);
+	zm_meta_free(w.waiting.at, w.waiting.room * sizeof(*w.waiting.at));
 	zm_cache_unlock();
 	zm_szone_unlock(z);
 }
@@ -258,9 +284,14 @@ zm_szone_statistics(struct zm_szone *z, int sub, struct zm_statistics *s)
 	if (sub == ZM_SUB_LARGE || sub == ZM_SUB_ALL)
 		large_statistics(z, s);
 	struct deduct d = { s, sub };
+	for (unsigned i = 0; z->cached && i < z->nmag; i++)
+		zm_lock(&z->transfer[i].lock);
 	zm_cache_lock();
 	zm_cache_each(z, deduct, &d);
+	zm_transfer_each(z, deduct, &d);
 	zm_cache_unlock();
+	for (unsigned i = 0; z->cached && i < z->nmag; i++)
+		zm_unlock(&z->transfer[i].lock);
 }
 
 /* ---- check -------------------------------------------------------------- */
@@ -371,6 +402,8 @@ zm_szone_check(struct zm_szone *z, const char **why)
 		found = zm_large_check(z);
 	if (!found)
 		found = zm_cache_check(z);
+	if (!found)
+		found = zm_transfer_check(z);
 	zm_cache_unlock();
 	zm_szone_unlock(z);
 	if (why)

@@ -313,23 +313,19 @@ zm_large_block_at(struct zm_region *r, uintptr_t p, struct zm_block *out)
 	return true;
 }
 
-size_t
+bool
 zm_large_relief(struct zm_szone *z)
 {
 	struct zm_large *out[ZM_DEATH_ROW_MAX];
-	size_t total = 0;
 	zm_lock(&z->large.lock);
 	unsigned n = z->large.row_count;
 	memcpy(out, z->large.row, n * sizeof(*out));
 	z->large.row_count = 0;
 	z->large.row_bytes = 0;
 	zm_unlock(&z->large.lock);
-	for (unsigned i = 0; i < n; i++) {
-		total +=
-		    zm_os_resident((void *)out[i]->r.base, out[i]->r.bytes);
+	for (unsigned i = 0; i < n; i++)
 		bury(out[i]);
-	}
-	return total;
+	return n > 0;
 }
 
 void

@@ -14,7 +14,7 @@ void zm_large_init(struct zm_szone *);
 void *zm_large_alloc(struct zm_szone *, size_t bytes, size_t align, bool *zero);
 void zm_large_free(struct zm_szone *, struct zm_large *, void *p);
 bool zm_large_resize(struct zm_szone *, struct zm_large *, size_t bytes);
-size_t zm_large_relief(struct zm_szone *); /* bytes given back */
+bool zm_large_relief(struct zm_szone *); /* true: it gave something back */
 void zm_large_destroy(struct zm_szone *);
 const char *zm_large_check(struct zm_szone *);
 

@@ -193,7 +193,8 @@ give_one(struct zm_nano_mag *m, struct zm_slab *s, void *p)
 	uintptr_t off = (uintptr_t)p - s->r.base;
 	unsigned w = (unsigned)(off / 1024) % ZM_SLAB_WORDS;
 	if (!zm_nano_is_start(&s->r, (uintptr_t)p)) {
-		bool slot = !(off & 15) && starts[s->class][w] >> off / 16 % 64 & 1;
+		bool slot =
+		    !(off & 15) && starts[s->class][w] >> off / 16 % 64 & 1;
 		zm_zone_fatal(slot ? "Double free of object"
 				   : "pointer being freed was not allocated",
 			      p);
@@ -268,54 +269,49 @@ zm_nano_init(struct zm_szone *z)
 		zm_lock_init_zeroed(&z->nano_mags[i].lock, ZM_RANK_NANO);
 }
 
-/* Whole pages of a slab without a live slot; bytes that were present. */
-static size_t
+/* Gives back whole pages of a slab without a live slot. */
+static void
 slab_purge(struct zm_slab *s)
 {
-	size_t page = zm_os_page_size(), total = 0, q = s->r.quantum;
+	size_t page = zm_os_page_size(), q = s->r.quantum;
 	for (size_t at = 0; at < ZM_SLICE; at += page) {
 		size_t i = at / q, end = (at + page + q - 1) / q;
 		bool used = false;
 		for (; i < end && i < s->slots && !used; i++)
 			used = is_set(s, i * q);
 		void *p = (void *)(s->r.base + at);
-		size_t there = used ? 0 : zm_os_resident(p, page);
-		if (there && !zm_os_purge(p, page))
-			total += there;
+		if (!used && zm_os_resident(p, page))
+			zm_os_purge(p, page);
 	}
-	return total;
 }
 
-static size_t
+static void
 mag_relief(struct zm_nano_mag *m)
 {
-	size_t total = 0;
 	for (unsigned c = 1; c <= ZM_NANO_CLASSES; c++)
 		for (struct zm_slab *s = m->partial[c], *next; s; s = next) {
 			next = s->next;
 			if (s->used) {
-				total += slab_purge(s);
+				slab_purge(s);
 				continue;
 			}
 			m->empties[c]--;
 			slab_release(m, s);
 		}
-	return total;
 }
 
-size_t
+void
 zm_nano_relief(struct zm_szone *z)
 {
-	size_t total = 0;
+	size_t begin = zm_os_release_begin();
 	for (unsigned i = 0; z->nano && i < z->nmag; i++) {
 		zm_lock(&z->nano_mags[i].lock);
-		total += mag_relief(&z->nano_mags[i]);
+		mag_relief(&z->nano_mags[i]);
 		zm_unlock(&z->nano_mags[i].lock);
-		/* now, or the pool would trim them uncounted */
-		total += zm_slabs_relief();
 	}
-	ZM_TRACE(nano_memory_pressure, z->id, total);
-	return total;
+	zm_slabs_relief();
+	ZM_TRACE(nano_memory_pressure, z->id, zm_os_released(begin));
+	zm_os_release_end();
 }
 
 struct destroy {

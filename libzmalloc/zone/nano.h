@@ -18,8 +18,8 @@ unsigned zm_nano_take(struct zm_szone *, unsigned mag, unsigned class,
 void zm_nano_give(struct zm_szone *, void **blocks, unsigned count);
 /* True when p is the start of a live or cached slot of its slab. */
 bool zm_nano_is_start(const struct zm_region *r, uintptr_t p);
-/* Bytes of pages given back. */
-size_t zm_nano_relief(struct zm_szone *);
+/* Gives back what it can. */
+void zm_nano_relief(struct zm_szone *);
 const char *zm_nano_check(struct zm_szone *);
 /* All slabs back to the pool. */
 void zm_nano_destroy(struct zm_szone *);

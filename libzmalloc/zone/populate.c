@@ -30,8 +30,8 @@ zm_touch(uintptr_t p, size_t bytes)
 }
 
 void
-zm_touch_ahead(struct zm_szone *z, uintptr_t base, size_t *touched,
-	       size_t need, size_t end)
+zm_touch_ahead(struct zm_szone *z, uintptr_t base, size_t *touched, size_t need,
+	       size_t end)
 {
 	size_t page = zm_os_page_size(), from = *touched;
 	if (need <= from)

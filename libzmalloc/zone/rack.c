@@ -32,9 +32,8 @@ static bool
 cut(struct zm_magazine *m, struct zm_rregion *r, uint32_t start, uint32_t n,
     unsigned count, void **out)
 {
-	uint32_t dirty = r->dirty_count
-			     ? zm_dirty_take(m, r, start, n * count)
-			     : 0;
+	uint32_t dirty =
+	    r->dirty_count ? zm_dirty_take(m, r, start, n * count) : 0;
 	for (unsigned i = 0; i < count; i++, start += n) {
 		zm_mark_set(r, start, n);
 		out[i] = address(r, start);
@@ -217,7 +216,7 @@ settle(struct zm_rack *k, unsigned mag, struct zm_rregion *r)
 		drop = zm_depot_emptied(k, r);
 	zm_unlock(&k->mags[mag].lock);
 	if (ZM_UNLIKELY(drop != NULL))
-		zm_regions_drop(k, drop, false);
+		zm_regions_drop(k, drop);
 }
 
 /*
@@ -449,8 +448,8 @@ zm_rack_init(struct zm_rack *k, struct zm_szone *z, enum zm_tier tier,
 	zm_lock_init(&k->table_lock, ZM_RANK_DEPOT + 1);
 	for (unsigned mag = 0; mag <= k->nmag; mag++) {
 		struct zm_magazine *m = &k->mags[mag];
-		zm_lock_init_zeroed(
-		    &m->lock, mag < k->nmag ? ZM_RANK_TINY + i : ZM_RANK_DEPOT);
+		zm_lock_init_zeroed(&m->lock, mag < k->nmag ? ZM_RANK_TINY + i
+							    : ZM_RANK_DEPOT);
 	}
 }
 
@@ -466,7 +465,7 @@ drop_list(struct zm_rack *k, struct zm_magazine *m)
 		__builtin_memset(r->runs, 0, bytes * sizeof(*r->runs));
 		if (r->dirty)
 			__builtin_memset(r->dirty, 0, r->quanta / 8);
-		zm_regions_drop(k, r, false);
+		zm_regions_drop(k, r);
 	}
 }
 
@@ -479,19 +478,17 @@ zm_rack_destroy(struct zm_rack *k)
 		zm_meta_free(k->table[i], 1024 * sizeof(*k->table[i]));
 }
 
-size_t
+void
 zm_rack_relief(struct zm_rack *k)
 {
-	size_t total = 0;
 	for (unsigned mag = 0; mag < k->nmag; mag++) {
 		struct zm_magazine *m = &k->mags[mag];
 		zm_lock(&m->lock);
 		zm_last_flush(k, m);
-		struct zm_rregion *drop = zm_depot_all(k, mag, &total);
+		struct zm_rregion *drop = zm_depot_all(k, mag);
 		zm_unlock(&m->lock);
-		total += zm_regions_drop(k, drop, true);
+		zm_regions_drop(k, drop);
 	}
-	return total;
 }
 
 void

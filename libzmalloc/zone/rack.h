@@ -44,7 +44,7 @@ bool zm_rack_resize(struct zm_rack *, struct zm_rregion *, void *p,
 /* Length of the block that starts at p, 0 when none does. */
 unsigned zm_rack_length(const struct zm_rregion *, uintptr_t p);
 
-size_t zm_rack_relief(struct zm_rack *); /* bytes given back */
+void zm_rack_relief(struct zm_rack *); /* gives back what it can */
 const char *zm_rack_check(struct zm_rack *);
 struct zm_statistics;
 void zm_rack_statistics(struct zm_rack *, struct zm_statistics *); /* adds */

@@ -146,8 +146,7 @@ zm_run_best(struct zm_magazine *m, const struct zm_rack *k, uint32_t n,
 }
 
 bool
-zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length,
-	       size_t *returned)
+zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length)
 {
 	const struct zm_rregion *r = p->region;
 	unsigned shift = r->rack->qshift;
@@ -166,8 +165,6 @@ zm_piece_purge(const struct zm_piece *p, uint32_t from, uint32_t length,
 		high = last;
 	if (low >= high)
 		return false;
-	if (returned)
-		*returned += zm_os_resident((void *)low, high - low);
 	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, low, high - low);
 	bool gone = zm_os_purge((void *)low, high - low) == 0;
 	return gone && whole && low == start && high == end;
@@ -179,7 +176,7 @@ purge_by_rule(const struct zm_piece *joined, uint32_t start, uint32_t n)
 	struct zm_piece p = *joined;
 	if (p.clean || !zm_zone_config.aggressive_madvise)
 		return;
-	if (zm_piece_purge(&p, start, n, NULL))
+	if (zm_piece_purge(&p, start, n))
 		p.region->runs[zm_granule(p.region, p.start)].word |=
 		    ZM_RUN_CLEAN;
 }
@@ -198,8 +195,7 @@ zm_quanta_free(struct zm_rack *k, struct zm_magazine *m, struct zm_rregion *r,
 	}
 	zm_dirty_add(m, r, start, n);
 	if (zm_zone_config.aggressive_madvise)
-		zm_dirty_purge(m, &(struct zm_piece){ r, start, n, false }, n,
-			       NULL);
+		zm_dirty_purge(m, &(struct zm_piece){ r, start, n, false }, n);
 	else
 		zm_dirty_bound(k, m, &p);
 }

@@ -97,7 +97,6 @@ bool zm_run_best(struct zm_magazine *, const struct zm_rack *k, uint32_t n,
 		 struct zm_piece *);
 /* Gives the whole pages of a piece that lie in [from, from + length) back;
  * true when all of the piece is whole pages and gone. */
-bool zm_piece_purge(const struct zm_piece *, uint32_t from, uint32_t length,
-		    size_t *returned);
+bool zm_piece_purge(const struct zm_piece *, uint32_t from, uint32_t length);
 
 #endif

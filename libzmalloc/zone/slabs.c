@@ -53,8 +53,7 @@ new_group(void)
 {
 	uint32_t n = zm_arena_limited ? GROUP_LIMITED : GROUP;
 	size_t bytes = (size_t)n * ZM_SLICE;
-	size_t meta =
-	    sizeof(struct zm_slab_group) + n * sizeof(struct zm_slab);
+	size_t meta = sizeof(struct zm_slab_group) + n * sizeof(struct zm_slab);
 	struct zm_slab_group *g = zm_meta_alloc(meta);
 	if (!g)
 		return false;
@@ -123,12 +122,11 @@ zm_slab_get(void)
 
 /* Purges `n` neighbours; what cannot be purged stays dirty, in name clean:
  * nobody relies on a slab's being zero. */
-static size_t
-purge(struct zm_slab *s, uint32_t n, bool count)
+static void
+purge(struct zm_slab *s, uint32_t n)
 {
 	void *p = (void *)s->slice;
 	size_t bytes = (size_t)n * ZM_SLICE;
-	size_t there = count ? zm_os_resident(p, bytes) : 0;
 	bool gone = zm_os_purge(p, bytes) == 0;
 	ZM_TRACE_MAG(madvfreeRegion, 0, ZM_TIER_NANO, p, bytes);
 	for (uint32_t i = 0; i < n; i++) {
@@ -138,14 +136,12 @@ purge(struct zm_slab *s, uint32_t n, bool count)
 		s[i].next = pool.clean;
 		pool.clean = &s[i];
 	}
-	return gone ? there : 0;
 }
 
-/* Until at most `keep` free slabs have pages; bytes that were present. */
-static size_t
-trim(size_t keep, bool count)
+/* Until at most `keep` free slabs have pages. */
+static void
+trim(size_t keep)
 {
-	size_t bytes = 0;
 	while (pool.dirty_count > keep) {
 		struct zm_slab_group *g = pool.oldest->group;
 		while (g->dirty) {
@@ -153,10 +149,9 @@ trim(size_t keep, bool count)
 			uint32_t rest = ~(g->dirty >> at);
 			uint32_t n =
 			    rest ? (uint32_t)__builtin_ctz(rest) : GROUP;
-			bytes += purge(&g->slab[at], n, count);
+			purge(&g->slab[at], n);
 		}
 	}
-	return bytes;
 }
 
 void
@@ -179,17 +174,16 @@ zm_slab_put(struct zm_slab *s)
 	if (!keep || bound < keep)
 		bound = keep;
 	if (pool.dirty_count > bound)
-		trim(bound - bound / 4, false);
+		trim(bound - bound / 4);
 	zm_unlock(&pool.lock);
 }
 
-size_t
+void
 zm_slabs_relief(void)
 {
 	zm_lock(&pool.lock);
-	size_t bytes = trim(0, true);
+	trim(0);
 	zm_unlock(&pool.lock);
-	return bytes;
 }
 
 void

@@ -11,8 +11,8 @@
 /* A slab with memory at s->slice, not in the directory; NULL out of memory. */
 struct zm_slab *zm_slab_get(void);
 void zm_slab_put(struct zm_slab *);
-/* Gives the pages of all free slabs back; bytes that were present. */
-size_t zm_slabs_relief(void);
+/* Gives the pages of all free slabs back. */
+void zm_slabs_relief(void);
 
 void zm_slabs_lock(void);
 void zm_slabs_unlock(void);

@@ -21,6 +21,7 @@
 #include "zone/rack.h"
 #include "zone/slabs.h"
 #include "zone/trace.h"
+#include "zone/transfer.h"
 
 struct zm_zone_config zm_zone_config = {
 	.medium = true,
@@ -72,7 +73,8 @@ zm_szone_create(uint16_t id, unsigned flags)
 	size_t nano = nmag * sizeof(struct zm_nano_mag);
 	size_t each = (nmag + 1) * sizeof(struct zm_magazine);
 	size_t table = ZM_TABLE_CHUNKS * sizeof(struct zm_rregion **);
-	size_t bytes = head + nano + ZM_RACKS * (each + table);
+	size_t chains = nmag * sizeof(struct zm_transfer);
+	size_t bytes = head + nano + ZM_RACKS * (each + table) + chains;
 	if (!zm_arena_start())
 		return NULL;
 	make_key();
@@ -97,6 +99,9 @@ zm_szone_create(uint16_t id, unsigned flags)
 			     (struct zm_magazine *)at);
 	for (unsigned i = 0; i < ZM_RACKS; i++, at += table)
 		z->rack[i].table = (struct zm_rregion ***)at;
+	z->transfer = (struct zm_transfer *)at;
+	for (unsigned i = 0; i < nmag; i++)
+		zm_lock_init_zeroed(&z->transfer[i].lock, ZM_RANK_TRANSFER);
 	zm_large_init(z);
 	return z;
 }
@@ -105,6 +110,7 @@ void
 zm_szone_destroy(struct zm_szone *z)
 {
 	zm_cache_forget(z);
+	zm_transfer_forget(z);
 	if (z->cached)
 		__atomic_store_n(&cached_zone, NULL, __ATOMIC_RELAXED);
 	zm_nano_destroy(z);
@@ -392,15 +398,20 @@ zm_szone_pressure_relief(struct zm_szone *z, size_t goal)
 	struct zm_cache *c = zm_cache_current;
 	ZM_TRACE(malloc_memory_pressure, z->id, goal);
 	ZM_TRACE_MAG(pressureReliefBegin, z->id, goal);
+	size_t begin = zm_os_release_begin(), total = 0;
 	if (c && c->zone == z)
 		zm_cache_flush(c);
 	if (z->cached)
-		zm_cache_ask_flush(z);
-	size_t total = zm_large_relief(z);
-	for (unsigned i = ZM_RACKS; i-- > 0 && (!goal || total < goal);)
-		total += zm_rack_relief(&z->rack[i]);
+		zm_cache_flush_chains(z);
+	zm_large_relief(z);
+	for (unsigned i = ZM_RACKS; i-- > 0 && (!goal || total < goal);) {
+		zm_rack_relief(&z->rack[i]);
+		total = zm_os_released(begin);
+	}
 	if (!goal || total < goal)
-		total += zm_nano_relief(z);
+		zm_nano_relief(z);
+	total = zm_os_released(begin);
+	zm_os_release_end();
 	ZM_TRACE_MAG(pressureReliefEnd, z->id, goal, total);
 	return total;
 }
@@ -420,6 +431,8 @@ each_lock(struct zm_szone *z, void (*fn)(struct zm_lock *))
 		fn(&z->rack[k].mags[z->rack[k].nmag].lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
 		fn(&z->rack[k].table_lock);
+	for (unsigned i = 0; z->cached && i < z->nmag; i++)
+		fn(&z->transfer[i].lock);
 }
 
 static void

@@ -79,8 +79,8 @@ struct zm_slab {
 	uint16_t mag;
 	uint8_t class; /* 1..16: slot size / 16 */
 	bool listed;
-	size_t touched; /* bytes from the start that were made present */
-	uintptr_t slice;  /* its slice, also while it is free */
+	size_t touched;	 /* bytes from the start that were made present */
+	uintptr_t slice; /* its slice, also while it is free */
 	struct zm_slab_group *group; /* slabs.c */
 	uint64_t bits[ZM_SLAB_WORDS];
 };
@@ -168,7 +168,7 @@ struct zm_magazine {
 	uint32_t count;
 	size_t used, blocks, quanta;
 	size_t dirty, peak; /* quanta */
-	void *last; /* last-free block; NULL: none */
+	void *last;	    /* last-free block; NULL: none */
 	struct zm_rregion *last_region;
 	uint32_t last_quanta;
 	uint64_t map[ZM_SLOT_WORDS];
@@ -234,6 +234,7 @@ struct zm_szone {
 	size_t max_in_use;
 	size_t touched; /* bytes made present ahead of use: populate.h */
 	struct zm_nano_mag *nano_mags; /* [nmag] */
+	struct zm_transfer *transfer;  /* [nmag] if cached */
 	struct zm_large_zone large;
 	struct zm_rack rack[ZM_RACKS];
 };
