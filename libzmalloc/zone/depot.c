@@ -294,44 +294,62 @@ zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
 	m->bump = r;
 }
 
-/* Moves r's runs from one magazine's lists to the other's; `to` NULL: they
- * vanish, for an empty region.  With `purge` their pages go. */
-enum { WORTH = 128 << 10 }; /* a call to the kernel */
-
-/* Short runs keep their pages, unless all is asked for: giving
- * them back one by one costs more than the blocks around them are worth. */
-static void
-purge_run(struct zm_magazine *m, struct zm_piece *p, bool all)
+/* The run that starts at `at`; its length is 0 when there is none. */
+static struct zm_piece
+run_at(struct zm_rregion *r, uint32_t at)
 {
-	if ((size_t)p->length << p->region->qshift < WORTH && !all)
-		return;
-	if (p->region->dirty)
-		zm_dirty_purge(m, p, p->length);
-	else if (!p->clean)
-		p->clean = zm_piece_purge(p, p->start, p->length);
+	uint32_t n = zm_run_length(r, at);
+	if (!n)
+		zm_zone_fatal("Region metadata corrupted", (void *)r->r.base);
+	return (struct zm_piece){
+		r, at, n, r->runs[zm_granule(r, at)].word & ZM_RUN_CLEAN
+	};
 }
 
+enum { WORTH = 128 << 10 }; /* a call to the kernel */
+
+/*
+ * Gives back the pages of a region's runs.  Short ones keep theirs, unless all
+ * is asked for: giving them back one by one costs more than the blocks around
+ * them are worth.  The runs stay in their lists: a fork that interrupts us here
+ * finds everything in order.
+ */
+static void
+purge_runs(struct zm_magazine *m, struct zm_rregion *r, bool all)
+{
+	for (uint32_t at = 0, n; at < r->tail; at += n) {
+		n = zm_mark_length(r, at);
+		if (n)
+			continue;
+		struct zm_piece p = run_at(r, at);
+		n = p.length;
+		if (!n)
+			return;
+		if (!all && (size_t)n << r->qshift < WORTH)
+			continue;
+		if (r->dirty)
+			zm_dirty_purge(m, &p, n);
+		else if (!p.clean && zm_piece_purge(&p, at, n))
+			r->runs[zm_granule(r, at)].word |= ZM_RUN_CLEAN;
+	}
+}
+
+/* Moves r's runs from one magazine's lists to the other's; `to` NULL: they
+ * vanish, for an empty region. */
 static void
 move_runs(struct zm_magazine *from, struct zm_magazine *to,
-	  struct zm_rregion *r, bool purge, bool all)
+	  struct zm_rregion *r)
 {
-	for (uint32_t at = 0; at < r->tail;) {
-		uint32_t n = zm_mark_length(r, at);
-		if (n) {
-			at += n;
+	for (uint32_t at = 0, n; at < r->tail; at += n) {
+		n = zm_mark_length(r, at);
+		if (n)
 			continue;
-		}
-		if (!zm_run_length(r, at)) {
-			zm_zone_fatal("Region metadata corrupted",
-				      (void *)r->r.base);
+		n = run_at(r, at).length;
+		if (!n)
 			return;
-		}
 		struct zm_piece p = zm_run_remove(from, r, at);
-		if (purge)
-			purge_run(from, &p, all);
 		if (to)
 			zm_run_insert(to, &p);
-		at += p.length;
 	}
 }
 
@@ -376,40 +394,30 @@ missed(struct zm_rack *k)
 		k->warm_max++;
 }
 
-/* Pages of an empty region go, and all of it is tail again. */
+/*
+ * An empty region of m, in no list of runs any more, becomes all tail.  Its
+ * pages go, unless it may stay warm; those that cannot go (locked ones) lie
+ * below `high`, where nobody takes them for zero.
+ */
 static void
-reset(struct zm_rregion *r)
-{
-	size_t bytes = (size_t)r->tail << r->rack->qshift;
-	bytes = zm_round_up(bytes, zm_os_page_size());
-	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, r->r.base, bytes);
-	if (bytes && zm_os_purge((void *)r->r.base, bytes))
-		return; /* locked pages: the tail stays where it is */
-	r->tail = r->high = 0;
-	r->touched = 0;
-}
-
-/* An empty region of m, in no list of runs any more, becomes all tail; what
- * could not be purged is one run of `to`. */
-static void
-make_fresh(struct zm_magazine *m, struct zm_magazine *to, struct zm_rregion *r,
-	   bool all)
+make_fresh(struct zm_magazine *m, struct zm_rregion *r, bool all)
 {
 	struct zm_rack *k = r->rack;
+	if (r->dirty_count)
+		zm_dirty_take(m, r, 0, r->tail);
+	r->tail = 0;
 	if (!all && may_stay_warm(k)) {
 		k->warm_now++;
 		r->warm = true;
-		r->tail = 0;
 		return;
 	}
-	if (r->dirty_count)
-		zm_dirty_take(m, r, 0, r->tail);
-	reset(r);
-	if (!r->tail)
+	size_t bytes = (size_t)r->high << k->qshift;
+	bytes = zm_round_up(bytes, zm_os_page_size());
+	if (!bytes || zm_os_purge((void *)r->r.base, bytes))
 		return;
-	zm_run_insert(to, &(struct zm_piece){ r, 0, r->tail, false });
-	if (r->dirty)
-		zm_dirty_add(m, r, 0, r->tail);
+	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, r->r.base, bytes);
+	r->high = 0;
+	r->touched = 0;
 }
 
 bool
@@ -437,14 +445,16 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r, bool all)
 	ZM_TRACE_MAG(recircRegion, k->zone->id, mag, r->r.base, r->used);
 	if (r->used) {
 		bool purge = all || k->counts_dirty || !k->warm_max;
-		move_runs(m, depot, r, purge, all);
+		if (purge)
+			purge_runs(m, r, all);
+		move_runs(m, depot, r);
 		if (purge && !k->counts_dirty && !r->cooled) {
 			r->cooled = true;
 			gave_up(k);
 		}
 	} else {
-		move_runs(m, NULL, r, false, false);
-		make_fresh(m, depot, r, all);
+		move_runs(m, NULL, r);
+		make_fresh(m, r, all);
 	}
 	detach(m, r);
 	attach(k, k->nmag, r);
@@ -475,7 +485,7 @@ surplus(struct zm_rack *k, unsigned keep)
 			keep--;
 			continue;
 		}
-		move_runs(depot, NULL, r, false, false);
+		move_runs(depot, NULL, r);
 		detach(depot, r);
 		cool(k, r);
 		r->next = out;
@@ -516,8 +526,8 @@ struct zm_rregion *
 zm_depot_emptied(struct zm_rack *k, struct zm_rregion *r)
 {
 	struct zm_magazine *depot = &k->mags[k->nmag];
-	move_runs(depot, NULL, r, false, false);
-	make_fresh(depot, depot, r, false);
+	move_runs(depot, NULL, r);
+	make_fresh(depot, r, false);
 	return surplus(k, zm_zone_config.retained_regions);
 }
 
@@ -530,7 +540,7 @@ zm_depot_all(struct zm_rack *k, unsigned mag)
 		to_depot(k, mag, m->regions, true);
 	for (struct zm_rregion *r = depot->regions; r; r = r->next)
 		if (r->used) /* it was here before, with its short runs */
-			move_runs(depot, depot, r, true, true);
+			purge_runs(depot, r, true);
 	struct zm_rregion *drop = surplus(k, 0);
 	k->warm_max = k->cold = 0;
 	zm_unlock(&depot->lock);
@@ -572,7 +582,7 @@ zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
 	if (depot->count && (r = depot_find(k, n))) {
 		ZM_TRACE_MAG(depotRegion, k->zone->id, mag, r->r.base, r->used);
 		detach(depot, r);
-		move_runs(depot, m, r, false, false);
+		move_runs(depot, m, r);
 		attach(k, mag, r);
 	}
 	if (!r || r->cooled || (!r->used && !cool(k, r)))

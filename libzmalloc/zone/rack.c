@@ -63,13 +63,13 @@ from_runs(struct zm_rack *k, struct zm_magazine *m, uint32_t n, unsigned count,
 	unsigned blocks = least(p.length / n, count);
 	bool fresh = cut(m, p.region, p.start, n, blocks, out);
 	*clean = k->counts_dirty ? fresh : p.clean;
-	size_t bytes = (size_t)(n * blocks) << k->qshift;
-	if (p.clean && !k->counts_dirty && bytes >= 2 * zm_os_page_size())
-		zm_touch((uintptr_t)out[0], bytes);
 	p.start += n * blocks;
 	p.length -= n * blocks;
 	if (p.length)
 		zm_run_insert(m, &p);
+	size_t bytes = (size_t)(n * blocks) << k->qshift;
+	if (p.clean && !k->counts_dirty && bytes >= 2 * zm_os_page_size())
+		zm_touch((uintptr_t)out[0], bytes);
 	if (k->counts_dirty)
 		zm_dirty_bound(k, m, NULL);
 	return blocks;
