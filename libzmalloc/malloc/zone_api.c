@@ -105,9 +105,8 @@ malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align, size_t size,
 	ZM_TRACE_START(malloc_options, align, size, options);
 	if (knows(zone) || !HAS(zone, 15, malloc_with_options))
 		p = zm_block_new_zone(
-		    zone,
-		    ASK(malloc_options, .size = size, .align = align,
-			.zero = options & MALLOC_OPTION_CLEAR));
+		    zone, ASK(malloc_options, .size = size, .align = align,
+			      .zero = options & MALLOC_OPTION_CLEAR));
 	else if (!(p = zone->malloc_with_options(zone, align, size, options)))
 		zm_no_memory();
 	ZM_TRACE_END(malloc_options, size, p);
