@@ -177,7 +177,8 @@ malloc_zone_batch_free(malloc_zone_t *zone, void **blocks, unsigned n)
 ZM_EXPORT size_t
 malloc_size(const void *p)
 {
-	return zm_block_usable(p);
+	size_t bytes = zm_block_size_live(p);
+	return bytes || zm_region_of(p) ? bytes : zm_block_usable(p);
 }
 
 ZM_EXPORT size_t
@@ -237,7 +238,7 @@ malloc_zone_from_ptr(const void *p)
 	struct zm_region *r = p ? zm_region_of(p) : NULL;
 	if (r) {
 		struct zm_zone *z = zm_zone_by_id(r->zone);
-		return z && zm_block_size(p) ? &z->pub : NULL;
+		return z && zm_block_size_live(p) ? &z->pub : NULL;
 	}
 	unsigned reader = zm_registry_enter();
 	malloc_zone_t *z = p ? zm_registry_foreign(p, &size) : NULL;

@@ -4,9 +4,9 @@
  * A bin's limit starts small and doubles each time the bin was empty or full
  * too soon, up to a bound that depends on the length of its blocks; the sum
  * of all limits of a cache is bounded in bytes (renew_budget).  When the sum is
- * used up, other bins are made smaller in turn.  Empty bins are
- * filled, full ones emptied by half, in chains, so that a magazine's lock is
- * taken once for many blocks.
+ * used up, other bins are made smaller in turn.  Empty bins are filled, full
+ * ones emptied by half, in chains (transfer.h), so that a lock is taken once
+ * for many blocks.
  *
  * Long blocks (medium) are kept only where a block of that length was asked
  * for a moment ago: a program that uses one buffer after the other finds it
