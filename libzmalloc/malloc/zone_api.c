@@ -13,6 +13,7 @@
 #include "malloc/block.h"
 #include "malloc/message.h"
 #include "malloc/registry.h"
+#include "malloc/remote.h"
 #include "malloc/state.h"
 #include "os/os.h"
 
@@ -105,9 +106,8 @@ malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align, size_t size,
 	ZM_TRACE_START(malloc_options, align, size, options);
 	if (knows(zone) || !HAS(zone, 15, malloc_with_options))
 		p = zm_block_new_zone(
-		    zone,
-		    ASK(malloc_options, .size = size, .align = align,
-			.zero = options & MALLOC_OPTION_CLEAR));
+		    zone, ASK(malloc_options, .size = size, .align = align,
+			      .zero = options & MALLOC_OPTION_CLEAR));
 	else if (!(p = zone->malloc_with_options(zone, align, size, options)))
 		zm_no_memory();
 	ZM_TRACE_END(malloc_options, size, p);
@@ -310,12 +310,11 @@ ZM_EXPORT kern_return_t
 malloc_get_all_zones(task_t task, memory_reader_t *reader, vm_address_t **out,
 		     unsigned *count)
 {
-	(void)reader;
 	zm_boot_once();
 	*out = NULL;
 	*count = 0;
 	if (task && task != zm_os_getpid())
-		return KERN_NOT_SUPPORTED;
+		return zm_task_zones(task, reader, out, count);
 	*out = (vm_address_t *)malloc_zones;
 	*count = zm_registry_count();
 	return KERN_SUCCESS;

@@ -19,6 +19,7 @@
 #include "zone/meta.h"
 #include "zone/nano.h"
 #include "zone/rack.h"
+#include "zone/remote.h"
 #include "zone/trace.h"
 
 enum {
@@ -47,6 +48,8 @@ const uint32_t zm_nano_inverse[ZM_NANO_CLASSES + 1] = {
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_CACHES);
 static struct zm_cache *caches;
 static unsigned big_bins; /* atomic: limits of ZM_BIN_BIG that are 1 */
+
+const struct zm_cache_image zm_cache_image = { &caches, &zm_cache_key, CHAIN };
 
 static const char damaged[] = "Incorrect checksum for freed object: probably "
 			      "modified after being freed, or freed twice";
