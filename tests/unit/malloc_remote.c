@@ -141,6 +141,7 @@ record(task_t task, void *ctx, unsigned type, vm_range_t *r, unsigned n)
 		unsigned kind = type == MALLOC_PTR_IN_USE_RANGE_TYPE   ? KNOWN
 				: type == MALLOC_PTR_REGION_RANGE_TYPE ? REGION
 								       : ADMIN;
+		CHECK(r[i].size && r[i].address + r[i].size > r[i].address);
 		f->at[f->count++] =
 		    (struct item){ r[i].address, r[i].size, kind, 0 };
 	}
@@ -378,13 +379,13 @@ test_lies(void)
 	unsigned failed = 0;
 	start_target();
 	open_mem();
-	for (unsigned i = 0; i < 400; i++) {
-		spoil = lie[i % 5];
+	for (unsigned i = 0; i < 480; i++) {
+		spoil = lie[i % 6];
 		one_in = 1 + chance(&seed, i % 2 ? 20 : 1000);
 		/* past the headers, where it soon gives up */
 		quiet = i % 8 ? 12 + chance(&seed, 300) : 0;
 		kern_return_t r =
-		    table()->enumerator(-1, &got, 7, other.said.zone[i / 5 % 2],
+		    table()->enumerator(-1, &got, 7, other.said.zone[i / 6 % 2],
 					mem_reader, record);
 		forget_reads();
 		got.count = 0;
