@@ -35,8 +35,13 @@ read_table(const struct zm_task *t, vm_address_t *zones, unsigned *count)
 	uintptr_t table;
 	unsigned n;
 	if (!zm_task_read(t, (uintptr_t)&zm_registry_image + t->shift, &image,
-			  sizeof(image)) ||
-	    !zm_task_read(t, (uintptr_t)image.count, &n, sizeof(n)) ||
+			  sizeof(image)))
+		return KERN_INVALID_ADDRESS;
+	if (!image.count) { /* it is being loaded */
+		*count = 0;
+		return KERN_SUCCESS;
+	}
+	if (!zm_task_read(t, (uintptr_t)image.count, &n, sizeof(n)) ||
 	    !zm_task_read(t, (uintptr_t)image.zones, &table, sizeof(table)))
 		return KERN_INVALID_ADDRESS;
 	if (n > ZM_ZONES)
