@@ -44,7 +44,7 @@ each_range(task_t task, void *context, unsigned type, vm_range_t *ranges,
 		insert(context, ranges[i]);
 }
 
-static void
+__attribute__((format(printf, 1, 2))) static void
 print(const char *format, ...)
 {
 	va_list args;

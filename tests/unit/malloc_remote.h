@@ -9,6 +9,7 @@
 #define TESTS_UNIT_MALLOC_REMOTE_H
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <zmalloc/malloc.h>
 
 #include "malloc_child.h"
@@ -183,8 +184,18 @@ target(void)
 	return 0;
 }
 
+/* The same where address space is scarce. */
+__attribute__((unused)) static int
+limited(void)
+{
+	struct rlimit most = { UINT64_C(6) << 30, UINT64_C(6) << 30 };
+	setrlimit(RLIMIT_AS, &most);
+	execl("/proc/self/exe", "child", "target", (char *)NULL);
+	return 127;
+}
+
 /* Never stands still. */
-static int
+__attribute__((unused)) static int
 busy(void)
 {
 	static void *slot[512];
