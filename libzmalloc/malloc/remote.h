@@ -34,8 +34,8 @@ kern_return_t zm_task_find_build(struct zm_task *);
 
 /* remote.c: the addresses of all zones; *out is memory of this thread, good
  * until the next call. */
-kern_return_t zm_task_zones(task_t, memory_reader_t *, vm_address_t **out,
-			    unsigned *count);
+kern_return_t zm_task_zones(task_t task, memory_reader_t *reader,
+			    vm_address_t **out, unsigned *count);
 /* To be closed when it succeeded.  An address of the virtual default zone
  * opens the first zone. */
 kern_return_t zm_task_zone_open(struct zm_task_zone *, task_t,

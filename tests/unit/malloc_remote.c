@@ -184,12 +184,16 @@ test_strangers(void)
 	CHECK(!zones && !n);
 	CHECK(malloc_get_all_zones(-5, NULL, &zones, &n) ==
 	      KERN_INVALID_ARGUMENT);
+	int fd[2];
+	char c;
+	CHECK(pipe2(fd, O_CLOEXEC) == 0);
 	pid_t pid = fork();
 	if (!pid) {
 		execl("/bin/sleep", "sleep", "50", (char *)NULL);
 		_exit(127);
 	}
-	usleep(200000);
+	close(fd[1]);
+	CHECK(read(fd[0], &c, 1) == 0); /* it is another program now */
 	other.pid = pid;
 	CHECK(malloc_get_all_zones(pid, NULL, &zones, &n) ==
 	      KERN_NOT_SUPPORTED);
