@@ -50,7 +50,7 @@ LIB_CFLAGS  = $(ALL_CFLAGS) $(LIBSAN) -fPIC -fvisibility=hidden -ftls-model=init
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fasynchronous-unwind-tables -Ilibzmalloc -Ilibzmalloc/include
 LIB_LDFLAGS = -shared -Wl,-soname,libzmalloc.so -Wl,--version-script=libzmalloc/exports.map \
-	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,nodelete -Wl,--gc-sections,--sort-section=name
+	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,nodelete -Wl,--build-id -Wl,--gc-sections,--sort-section=name
 TOOL_CFLAGS  = $(ALL_CFLAGS) $(SANFLAGS) -fPIE -I. -Icommon -Ischema -I$(O)/gen \
 	$(shell pkg-config --cflags sqlite3 libdw jansson 2>/dev/null)
 TOOL_LDFLAGS = $(SANFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack
@@ -149,8 +149,8 @@ prog_src  := $(filter-out $(so_src),$(wildcard tests/programs/*.c)) $(wildcard t
 progxx_src := $(wildcard tests/programs/*.cc)
 test_bin  := $(unit_src:%.c=$(O)/%) $(prog_src:%.c=$(O)/%) $(progxx_src:%.cc=$(O)/%) \
 	$(so_src:%.c=$(O)/%.so)
-tests: $(test_bin) $(O)/examples/shop
-tools-programs: $(filter-out $(O)/tests/unit/%,$(test_bin)) $(O)/examples/shop
+tests: $(test_bin) $(O)/examples/shop $(O)/examples/peek
+tools-programs: $(filter-out $(O)/tests/unit/%,$(test_bin)) $(O)/examples/shop $(O)/examples/peek
 
 # Tests of the zone layer link it alone: the program itself stays on libc's
 # malloc, so that it may own the one zone with caches and make mmap fail.
@@ -178,6 +178,12 @@ $(O)/tests/programs/lib%.so: tests/programs/lib%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -O1 -g -fno-builtin -fPIC -shared \
 	  -fno-optimize-sibling-calls -MMD -MP -o $@ $< -ldl
+
+# Linked with the library, which it finds beside its folder.
+$(O)/examples/peek: examples/peek.c $(O)/libzmalloc.so
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -O1 -g -Ilibzmalloc/include -MMD -MP -o $@ $< \
+	  -L$(O) -lzmalloc -Wl,-rpath,'$$ORIGIN/..'
 
 $(O)/examples/%: examples/%.c
 	@mkdir -p $(@D)

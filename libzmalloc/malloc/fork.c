@@ -28,6 +28,7 @@
 #include "malloc/registry.h"
 #include "malloc/state.h"
 #include "os/lock.h"
+#include "os/os.h"
 
 /* This thread holds all the locks. */
 static __thread bool holding __attribute__((tls_model("initial-exec")));
@@ -119,11 +120,12 @@ parent(void)
 static void
 child(void)
 {
+	zm_slow_set(ZM_SLOW_FORK, false); /* perhaps another thread's */
 	if (!torn) {
-		zm_slow_set(ZM_SLOW_FORK, false);
 		holding = false;
 		zm_locks_held = 0;
 	}
+	zm_os_own_reinit();
 	zm_threads_reinit();
 	zm_zone_globals_reinit();
 	each_zone(zm_szone_reinit_locks);

@@ -18,6 +18,9 @@
 
 ZM_EXPORT unsigned malloc_num_zones;
 ZM_EXPORT malloc_zone_t **malloc_zones;
+const struct zm_registry_image zm_registry_image = {
+	&malloc_num_zones, (malloc_zone_t *const *const *)&malloc_zones
+};
 
 enum { TABLE_BYTES = ZM_ZONES * sizeof(malloc_zone_t *) };
 

@@ -92,6 +92,13 @@ malloc_zone_t *zm_registry_foreign(const void *p, size_t *size);
 /* Calls fn for the zones that the program brought along; locked. */
 void zm_registry_each_foreign(void (*fn)(malloc_zone_t *));
 
+/* Where the table is; its twin in another process says where that one's is.
+ * (A program that names malloc_zones may have it in its own data.) */
+extern const struct zm_registry_image {
+	const unsigned *count;
+	malloc_zone_t *const *const *zones;
+} zm_registry_image;
+
 void zm_registry_lock(void);
 void zm_registry_unlock(void);
 void zm_registry_reinit(void);

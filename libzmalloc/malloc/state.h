@@ -66,6 +66,9 @@ extern struct zm_szone *zm_main_szone ZM_HIDDEN;
 
 /* threads.c: the key whose destructor ends a thread's record. */
 void zm_threads_start(void);
+/* Memory for a result, the calling thread's until its next call or its end;
+ * NULL out of memory. */
+void *zm_thread_keep(size_t bytes);
 void zm_threads_lock(void);
 void zm_threads_unlock(void);
 void zm_threads_reinit(void);

@@ -27,6 +27,8 @@ struct record {
 	struct zm_thread pub; /* first: the logger sees this part */
 	struct record *next;  /* on the list of unused ones */
 	int rounds;	      /* how often the destructor has run */
+	void *kept;	      /* zm_thread_keep's */
+	size_t kept_bytes;
 };
 
 enum { RECORDS_PER_CHUNK = 64 };
@@ -95,6 +97,20 @@ zm_thread(void)
 	return ended ? NULL : thread_begin();
 }
 
+void *
+zm_thread_keep(size_t bytes)
+{
+	struct record *r = (struct record *)zm_thread();
+	if (!r)
+		return NULL;
+	if (r->kept_bytes < bytes) {
+		zm_meta_free(r->kept, r->kept_bytes);
+		r->kept = zm_meta_alloc(bytes);
+		r->kept_bytes = r->kept ? bytes : 0;
+	}
+	return r->kept;
+}
+
 static void
 thread_end(struct record *r)
 {
@@ -106,6 +122,7 @@ thread_end(struct record *r)
 	self = NULL;
 	if (cache)
 		zm_cache_destroy(cache);
+	zm_meta_free(r->kept, r->kept_bytes);
 	record_put(r);
 }
 

@@ -13,6 +13,7 @@
 #include "malloc/block.h"
 #include "malloc/message.h"
 #include "malloc/registry.h"
+#include "malloc/remote.h"
 #include "malloc/state.h"
 #include "os/os.h"
 
@@ -310,12 +311,11 @@ ZM_EXPORT kern_return_t
 malloc_get_all_zones(task_t task, memory_reader_t *reader, vm_address_t **out,
 		     unsigned *count)
 {
-	(void)reader;
 	zm_boot_once();
 	*out = NULL;
 	*count = 0;
 	if (task && task != zm_os_getpid())
-		return KERN_NOT_SUPPORTED;
+		return zm_task_zones(task, reader, out, count);
 	*out = (vm_address_t *)malloc_zones;
 	*count = zm_registry_count();
 	return KERN_SUCCESS;

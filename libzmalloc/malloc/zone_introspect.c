@@ -9,6 +9,7 @@
 #include "malloc/log.h"
 #include "malloc/message.h"
 #include "malloc/registry.h"
+#include "malloc/remote.h"
 #include "malloc/state.h"
 #include "os/os.h"
 
@@ -73,16 +74,33 @@ each_region(uintptr_t start, size_t bytes, bool metadata, void *ctx)
 }
 
 static kern_return_t
+enumerate_task(struct batch *b, vm_address_t zone, memory_reader_t *reader)
+{
+	struct zm_task_zone z;
+	kern_return_t result = zm_task_zone_open(&z, b->task, reader, zone);
+	if (result)
+		return result;
+	bool done = true;
+	if (b->mask & MALLOC_PTR_AND_ADMIN_RANGE_TYPES)
+		done = zm_remote_regions(&z.walk, each_region, b);
+	if (done && b->mask & MALLOC_PTR_IN_USE_RANGE_TYPE) {
+		done = zm_remote_blocks(&z.walk, each_block, b);
+		batch_flush(b, MALLOC_PTR_IN_USE_RANGE_TYPE);
+	}
+	zm_task_zone_close(&z);
+	return zm_task_zone_result(&z, done);
+}
+
+static kern_return_t
 enumerate(task_t task, void *context, unsigned mask, vm_address_t zone,
 	  memory_reader_t *reader, vm_range_recorder_t *recorder)
 {
 	struct zm_zone *z = (struct zm_zone *)zone;
 	struct batch b = { recorder, task, context, mask, 0, { { 0, 0 } } };
-	(void)reader;
-	if (!is_self(task))
-		return KERN_NOT_SUPPORTED;
 	if (!recorder)
 		return KERN_SUCCESS;
+	if (!is_self(task))
+		return enumerate_task(&b, zone, reader);
 	if (mask & MALLOC_PTR_AND_ADMIN_RANGE_TYPES)
 		zm_szone_regions(z->szone, each_region, &b);
 	if (mask & MALLOC_PTR_IN_USE_RANGE_TYPE) {
@@ -217,30 +235,53 @@ reinit_lock(malloc_zone_t *zone)
 	zm_szone_reinit_locks(ours(zone)->szone);
 }
 
+/* False: cannot be read.  name: ZM_ZONE_NAME bytes, NULL: not wanted. */
+static bool
+measure_task(task_t task, vm_address_t zone, memory_reader_t *reader,
+	     struct zm_statistics *s, char *name)
+{
+	struct zm_task_zone z;
+	if (zm_task_zone_open(&z, task, reader, zone))
+		return false;
+	bool done = zm_remote_statistics(&z.walk, s);
+	if (name)
+		memcpy(name, z.zone.name, ZM_ZONE_NAME);
+	zm_task_zone_close(&z);
+	return done;
+}
+
 static void
 print_task(task_t task, unsigned level, vm_address_t zone,
 	   memory_reader_t *reader, print_task_printer_t *printer)
 {
-	(void)level;
-	(void)reader;
 	struct zm_statistics s = { 0 };
-	if (!is_self(task))
+	char copy[ZM_ZONE_NAME] = "";
+	const char *name = copy;
+	(void)level;
+	if (is_self(task)) {
+		struct zm_zone *z = (struct zm_zone *)zone;
+		zm_szone_statistics(z->szone, ZM_SUB_ALL, &s);
+		name = z->pub.zone_name ? z->pub.zone_name : "";
+	} else if (!measure_task(task, zone, reader, &s, copy)) {
+		printer("Zone %p cannot be read\n", (void *)zone);
 		return;
-	struct zm_zone *z = (struct zm_zone *)zone;
-	zm_szone_statistics(z->szone, ZM_SUB_ALL, &s);
+	}
 	printer("Zone %p %s: %zu blocks, %zu bytes in use, %zu allocated\n",
-		(void *)z, z->pub.zone_name ? z->pub.zone_name : "(no name)",
-		s.blocks_in_use, s.size_in_use, s.size_allocated);
+		(void *)zone, *name ? name : "(no name)", s.blocks_in_use,
+		s.size_in_use, s.size_allocated);
 }
 
+/* All zero for a zone of another process that cannot be read. */
 static void
 task_statistics(task_t task, vm_address_t zone, memory_reader_t *reader,
 		malloc_statistics_t *out)
 {
-	(void)reader;
+	struct zm_statistics s = { 0 };
 	memset(out, 0, sizeof(*out));
 	if (is_self(task))
 		statistics((malloc_zone_t *)zone, out);
+	else if (measure_task(task, zone, reader, &s, NULL))
+		convert(&s, out);
 }
 
 const malloc_introspection_t zm_zone_introspection = {
@@ -265,7 +306,8 @@ static kern_return_t
 virtual_enumerate(task_t task, void *context, unsigned mask, vm_address_t zone,
 		  memory_reader_t *reader, vm_range_recorder_t *recorder)
 {
-	(void)zone;
+	if (!is_self(task)) /* its default zone, not ours */
+		return enumerate(task, context, mask, zone, reader, recorder);
 	malloc_zone_t *z = zm_registry_default();
 	if (!z->introspect || !z->introspect->enumerator)
 		return KERN_NOT_SUPPORTED;
@@ -344,6 +386,27 @@ virtual_statistics(malloc_zone_t *zone, malloc_statistics_t *out)
 	malloc_zone_statistics(zm_registry_default(), out);
 }
 
+static void
+virtual_print_task(task_t task, unsigned level, vm_address_t zone,
+		   memory_reader_t *reader, print_task_printer_t *printer)
+{
+	malloc_zone_t *z = zm_registry_default();
+	if (!is_self(task))
+		print_task(task, level, zone, reader, printer);
+	else if (zm_zone_ours(z))
+		print_task(task, level, (vm_address_t)z, reader, printer);
+}
+
+static void
+virtual_task_statistics(task_t task, vm_address_t zone, memory_reader_t *reader,
+			malloc_statistics_t *out)
+{
+	if (is_self(task))
+		malloc_zone_statistics(zm_registry_default(), out);
+	else
+		task_statistics(task, zone, reader, out);
+}
+
 const malloc_introspection_t zm_virtual_introspection = {
 	.enumerator = virtual_enumerate,
 	.good_size = virtual_good_size,
@@ -355,5 +418,7 @@ const malloc_introspection_t zm_virtual_introspection = {
 	.statistics = virtual_statistics,
 	.zone_locked = virtual_zone_locked,
 	.reinit_lock = virtual_reinit_lock,
+	.print_task = virtual_print_task,
+	.task_statistics = virtual_task_statistics,
 	.zone_type = MALLOC_ZONE_TYPE_UNKNOWN,
 };

@@ -19,18 +19,18 @@ enum zm_rank {
 	ZM_RANK_LOGGER = 10,   /* logger/, scan/: outside everything else */
 	ZM_RANK_REGISTRY = 30, /* malloc/: table of zones */
 	ZM_RANK_ZONE = 40,     /* one szone's own: create, statistics */
+	ZM_RANK_TRANSFER = 48, /* chains between caches and magazines */
 	ZM_RANK_NANO = 50,     /* nano bins */
 	ZM_RANK_TINY = 54,     /* magazines of the racks */
 	ZM_RANK_SMALL = 55,
 	ZM_RANK_MEDIUM = 56,
 	ZM_RANK_LARGE = 58,
 	ZM_RANK_DEPOT = 60,
-	ZM_RANK_TRANSFER = 66, /* chains between caches and magazines */
-	ZM_RANK_CACHES = 68,   /* list of all threads' caches */
-	ZM_RANK_REGIONS = 70,  /* region directory and observer */
-	ZM_RANK_LEDGER = 75,   /* what the observer takes */
-	ZM_RANK_ARENA = 80,    /* address space */
-	ZM_RANK_META = 90,     /* metadata memory */
+	ZM_RANK_CACHES = 68,  /* list of all threads' caches */
+	ZM_RANK_REGIONS = 70, /* region directory and observer */
+	ZM_RANK_LEDGER = 75,  /* what the observer takes */
+	ZM_RANK_ARENA = 80,   /* address space */
+	ZM_RANK_META = 90,    /* metadata memory */
 	ZM_RANK_LEAF = 100
 };
 
@@ -98,12 +98,13 @@ static inline bool
 zm_trylock(struct zm_lock *l)
 {
 	uint32_t free = 0;
+	zm_locks_held++; /* before, as in zm_lock */
 	bool got = __atomic_compare_exchange_n(
 	    &l->word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-	if (got) {
-		zm_locks_held++;
+	if (got)
 		zm_lock_note(l, true);
-	}
+	else
+		zm_locks_held--;
 	return got;
 }
 

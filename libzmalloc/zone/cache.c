@@ -19,6 +19,7 @@
 #include "zone/meta.h"
 #include "zone/nano.h"
 #include "zone/rack.h"
+#include "zone/remote.h"
 #include "zone/trace.h"
 #include "zone/transfer.h"
 
@@ -46,6 +47,8 @@ static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_CACHES);
 static struct zm_cache *caches;
 static unsigned cache_count; /* atomic */
 static unsigned big_bins;    /* atomic: limits of ZM_BIN_BIG that are 1 */
+
+const struct zm_cache_image zm_cache_image = { &caches, &zm_cache_key };
 
 static const char damaged[] = "Incorrect checksum for freed object: probably "
 			      "modified after being freed, or freed twice";
@@ -211,7 +214,9 @@ static size_t
 live_bytes(const struct zm_cache *c, unsigned sharers)
 {
 	const struct zm_szone *z = c->zone;
-	size_t used = z->nano ? ZM_LOAD(&z->nano_mags[c->mag].bytes) : 0;
+	unsigned most = zm_zone_config.max_nano_magazines;
+	unsigned mag = most && c->mag >= most ? c->mag % most : c->mag;
+	size_t used = z->nano ? ZM_LOAD(&z->nano_mags[mag].bytes) : 0;
 	for (unsigned i = 0; i < ZM_RACKS; i++)
 		used += ZM_LOAD(&z->rack[i].mags[c->mag % z->rack[i].nmag].used)
 			<< z->rack[i].qshift;
@@ -336,6 +341,7 @@ widen(struct zm_cache *c, unsigned bin)
 	size_t bytes = (to - b->limit) * each;
 	if (!has_room(c, bytes)) { /* not twice, but some more? */
 		to = b->limit + b->limit / 4;
+		to = to > most ? most : to;
 		bytes = (to - b->limit) * each;
 		if (b->limit ? !bytes || c->reserved + bytes > c->budget
 			     : c->reserved > FIRST)
@@ -557,7 +563,7 @@ each_in_bin(const struct zm_szone *z, const struct zm_bin *b, size_t bytes,
 	    void (*fn)(uintptr_t, size_t, void *), void *ctx)
 {
 	uintptr_t *p = ZM_LOAD(&b->head);
-	for (uint32_t n = b->limit + CHAIN; p && n; n--) {
+	for (uint32_t n = ZM_BIN_MOST; p && n; n--) {
 		struct zm_region *r = zm_region_of(p);
 		if (!r || r->owner != z || (uintptr_t)p & 15 ||
 		    !zm_looks_cached(p))
@@ -636,7 +642,7 @@ reap(struct zm_cache *c)
 {
 	for (unsigned bin = 0; bin < ZM_BINS; bin++) {
 		uintptr_t *p = c->bin[bin].head;
-		for (uint32_t n = c->bin[bin].limit + CHAIN; p && n; n--) {
+		for (uint32_t n = ZM_BIN_MOST; p && n; n--) {
 			struct zm_region *r = zm_region_of(p);
 			if (!r || r->owner != c->zone || (uintptr_t)p & 15 ||
 			    !zm_looks_cached(p))
@@ -658,6 +664,7 @@ zm_cache_reap(const struct zm_szone *z)
 	for (struct zm_cache *c = caches; c; c = c->next)
 		if (c != zm_cache_current && c->zone == z)
 			reap(c);
+	ZM_STORE(&cache_count, zm_cache_current ? 1 : 0);
 }
 
 const char *
@@ -678,7 +685,7 @@ zm_cache_check(const struct zm_szone *z)
 			    at.usable != bytes_in(c, bin))
 				return "cache: block in the wrong bin";
 		}
-		if (n != b->count || n > b->limit + (uint32_t)CHAIN)
+		if (n != b->count || n > ZM_BIN_MOST)
 			return "cache: count of a bin is wrong";
 		if (bin < ZM_BIN_BIG)
 			reserved += b->limit * zm_bin_bytes(bin);

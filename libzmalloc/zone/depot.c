@@ -306,7 +306,7 @@ run_at(struct zm_rregion *r, uint32_t at)
 	};
 }
 
-enum { WORTH = 128 << 10 }; /* a call to the kernel */
+enum { WORTH = 256 << 10 }; /* a call to the kernel */
 
 /*
  * Gives back the pages of a region's runs.  Short ones keep theirs, unless all
@@ -416,6 +416,8 @@ make_fresh(struct zm_magazine *m, struct zm_rregion *r, bool all)
 	}
 	size_t bytes = (size_t)r->high << k->qshift;
 	bytes = zm_round_up(bytes, zm_os_page_size());
+	if (bytes < r->touched)
+		bytes = r->touched;
 	if (!bytes || zm_os_purge((void *)r->r.base, bytes))
 		return;
 	ZM_TRACE_MAG(madvfreeRegion, r->r.zone, r->r.tier, r->r.base, bytes);
@@ -463,13 +465,12 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r, bool all)
 	attach(k, k->nmag, r);
 }
 
-static bool
+/* The region leaves the depot. */
+static void
 cool(struct zm_rack *k, struct zm_rregion *r)
 {
-	bool warm = r->warm;
-	k->warm_now -= warm;
+	k->warm_now -= r->warm;
 	r->warm = r->cooled = false;
-	return warm;
 }
 
 /* The depot is locked.  Empty regions beyond `keep` leave it. */
@@ -588,10 +589,11 @@ zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
 		move_runs(depot, m, r);
 		attach(k, mag, r);
 	}
-	if (!r || r->cooled || (!r->used && !cool(k, r)))
-		missed(k);
+	bool cold = !r || r->cooled || (!r->used && !r->warm);
 	if (r)
-		r->cooled = false;
+		cool(k, r);
+	if (cold)
+		missed(k);
 	zm_unlock(&depot->lock);
 	if (!r) {
 		r = region_new(k);

@@ -37,7 +37,8 @@ enum {
 	ZM_MEDIUM_BINS = 33, /* up to 1 MiB */
 	ZM_CACHED_MAX = (ZM_MEDIUM_BINS - 1) << 15,
 	ZM_BIN_BIG = ZM_BIN_MEDIUM + ZM_MEDIUM_BINS,
-	ZM_BINS = ZM_BIN_BIG + 1
+	ZM_BINS = ZM_BIN_BIG + 1,
+	ZM_BIN_MOST = 512 /* blocks in a list, above every limit */
 };
 
 struct zm_bin {

@@ -4,8 +4,7 @@
  * Relies on the tiers' metadata alone, never on the contents of blocks.
  * Called by malloc/ and scan/.
  */
-#include <string.h>
-
+#include "zone/addresses.h"
 #include "zone/arena.h"
 #include "zone/cache.h"
 #include "zone/directory.h"
@@ -15,75 +14,20 @@
 #include "zone/runs.h"
 #include "zone/transfer.h"
 
-/* ---- blocks that wait in caches ----------------------------------------- */
+/* ---- enumeration -------------------------------------------------------- */
 
-struct waiting {
-	uintptr_t *at;
-	size_t count, room;
+struct walk {
 	const struct zm_szone *zone;
-	size_t bytes;
+	struct zm_addresses waiting; /* in caches */
+	void (*fn)(uintptr_t, size_t, void *);
+	void *ctx;
 };
 
 static void
-count_one(uintptr_t p, size_t bytes, void *ctx)
+note_waiting(uintptr_t p, size_t bytes, void *ctx)
 {
-	struct waiting *w = ctx;
-	(void)p;
-	w->count++;
-	w->bytes += bytes;
-}
-
-static void
-note_one(uintptr_t p, size_t bytes, void *ctx)
-{
-	struct waiting *w = ctx;
 	(void)bytes;
-	if (w->count < w->room)
-		w->at[w->count++] = p;
-}
-
-static void
-sift(uintptr_t *a, size_t i, size_t n)
-{
-	for (size_t child; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && a[child + 1] > a[child])
-			child++;
-		if (a[i] >= a[child])
-			return;
-		uintptr_t t = a[i];
-		a[i] = a[child];
-		a[child] = t;
-	}
-}
-
-static void
-heapsort(uintptr_t *a, size_t n)
-{
-	for (size_t i = n / 2; i-- > 0;)
-		sift(a, i, n);
-	for (size_t end = n; end > 1;) {
-		uintptr_t t = a[0];
-		a[0] = a[--end];
-		a[end] = t;
-		sift(a, 0, end);
-	}
-}
-
-/* Addresses of all waiting blocks, sorted; w->at is NULL out of memory. */
-static void
-collect(const struct zm_szone *z, struct waiting *w)
-{
-	*w = (struct waiting){ .zone = z };
-	zm_cache_each(z, count_one, w);
-	zm_transfer_each(z, count_one, w);
-	w->room = w->count + 64;
-	w->count = 0;
-	w->at = zm_meta_alloc(w->room * sizeof(*w->at));
-	if (!w->at)
-		return;
-	zm_cache_each(z, note_one, w);
-	zm_transfer_each(z, note_one, w);
-	heapsort(w->at, w->count);
+	zm_addresses_add(ctx, p);
 }
 
 struct search {
@@ -99,7 +43,7 @@ compare(uintptr_t p, size_t bytes, void *ctx)
 	s->found |= p == s->p;
 }
 
-/* Without memory for a table every list is looked through. */
+/* Without memory for the addresses every list is looked through. */
 static bool
 waits_somewhere(const struct zm_szone *z, uintptr_t p)
 {
@@ -110,30 +54,11 @@ waits_somewhere(const struct zm_szone *z, uintptr_t p)
 }
 
 static bool
-waits(const struct waiting *w, uintptr_t p)
+waits(const struct walk *w, uintptr_t p)
 {
-	if (!w->at)
-		return waits_somewhere(w->zone, p);
-	size_t low = 0, high = w->count;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (w->at[mid] == p)
-			return true;
-		if (w->at[mid] < p)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return false;
+	return w->waiting.failed ? waits_somewhere(w->zone, p)
+				 : zm_addresses_have(&w->waiting, p);
 }
-
-/* ---- enumeration -------------------------------------------------------- */
-
-struct walk {
-	struct waiting waiting;
-	void (*fn)(uintptr_t, size_t, void *);
-	void *ctx;
-};
 
 static void
 walk_slab(struct walk *w, const struct zm_slab *s)
@@ -142,7 +67,7 @@ walk_slab(struct walk *w, const struct zm_slab *s)
 		for (uint64_t bits = s->bits[i]; bits; bits &= bits - 1) {
 			unsigned at = i * 64 + (unsigned)__builtin_ctzll(bits);
 			uintptr_t p = s->r.base + (uintptr_t)at * 16;
-			if (!waits(&w->waiting, p))
+			if (!waits(w, p))
 				w->fn(p, s->r.quantum, w->ctx);
 		}
 }
@@ -158,7 +83,7 @@ walk_rregion(struct walk *w, const struct zm_rregion *r)
 			continue;
 		uint32_t start = (g << k->gshift) + (mark & 15);
 		uintptr_t p = r->r.base + ((uintptr_t)start << k->qshift);
-		if (!waits(&w->waiting, p))
+		if (!waits(w, p))
 			w->fn(p, (size_t)(mark >> ZM_LENGTH_SHIFT) << k->qshift,
 			      w->ctx);
 	}
@@ -180,12 +105,14 @@ void
 zm_szone_enumerate(struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 		   void *ctx)
 {
-	struct walk w = { .fn = fn, .ctx = ctx };
+	struct walk w = { .zone = z, .fn = fn, .ctx = ctx };
 	zm_szone_lock(z);
 	zm_cache_lock();
-	collect(z, &w.waiting);
+	zm_cache_each(z, note_waiting, &w.waiting);
+	zm_transfer_each(z, note_waiting, &w.waiting);
+	zm_addresses_sort(&w.waiting);
 	zm_region_each_of(z, walk_region, &w);
-	zm_meta_free(w.waiting.at, w.waiting.room * sizeof(*w.waiting.at));
+	zm_addresses_free(&w.waiting);
 	zm_cache_unlock();
 	zm_szone_unlock(z);
 }
@@ -265,6 +192,9 @@ deduct(uintptr_t p, size_t bytes, void *ctx)
 	struct deduct *d = ctx;
 	struct zm_region *r = zm_region_of((void *)p);
 	if (!r || (d->sub != ZM_SUB_ALL && d->sub != subs[r->tier]))
+		return;
+	/* other threads may free meanwhile */
+	if (!d->s->blocks_in_use || d->s->size_in_use < bytes)
 		return;
 	d->s->blocks_in_use--;
 	d->s->size_in_use -= bytes;

@@ -9,6 +9,7 @@
 #include "zone/arena.h"
 #include "zone/directory.h"
 #include "zone/meta.h"
+#include "zone/remote.h"
 
 enum { CHUNK_LOG = 12, CHUNK = 1 << CHUNK_LOG, CHUNKS = 4096 };
 
@@ -18,6 +19,9 @@ static uint32_t id_end;		      /* ids ever given */
 static uint32_t id_free = UINT32_MAX; /* first unused id below id_end */
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_REGIONS);
 static const struct zm_region_observer *observer;
+
+const struct zm_region_image zm_region_image = { directory, &id_end, CHUNK,
+						 CHUNKS };
 
 static uintptr_t *
 entry(uint32_t id)

@@ -434,6 +434,8 @@ zm_szone_pressure_relief(struct zm_szone *z, size_t goal)
 static void
 each_lock(struct zm_szone *z, void (*fn)(struct zm_lock *))
 {
+	for (unsigned i = 0; z->cached && i < z->nmag; i++)
+		fn(&z->transfer[i].lock);
 	for (unsigned i = 0; i < z->nmag; i++)
 		fn(&z->nano_mags[i].lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
@@ -444,8 +446,6 @@ each_lock(struct zm_szone *z, void (*fn)(struct zm_lock *))
 		fn(&z->rack[k].mags[z->rack[k].nmag].lock);
 	for (unsigned k = 0; k < ZM_RACKS; k++)
 		fn(&z->rack[k].table_lock);
-	for (unsigned i = 0; z->cached && i < z->nmag; i++)
-		fn(&z->transfer[i].lock);
 }
 
 static void

@@ -263,7 +263,7 @@ test_regions(void)
 					note_regions) == KERN_SUCCESS);
 	CHECK(c.hit == BLOCKS);
 	CHECK(z->introspect->enumerator(1, &c, 1, (vm_address_t)z, NULL,
-					note_regions) == KERN_NOT_SUPPORTED);
+					note_regions) != KERN_SUCCESS);
 	malloc_destroy_zone(z);
 }
 
@@ -300,7 +300,7 @@ test_all_zones(void)
 	CHECK(n == malloc_num_zones && n >= 1);
 	for (unsigned i = 0; i < n; i++)
 		CHECK(zones[i] == (vm_address_t)malloc_zones[i]);
-	CHECK(malloc_get_all_zones(1, NULL, &zones, &n) == KERN_NOT_SUPPORTED);
+	CHECK(malloc_get_all_zones(1, NULL, &zones, &n) != KERN_SUCCESS);
 }
 
 /* A stray write to a zone's table or to the registry must fault. */

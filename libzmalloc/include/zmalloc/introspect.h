@@ -6,6 +6,28 @@
  * Apple's <malloc/malloc.h>, so that code written for that works here; where
  * Mach has no counterpart on Linux the type is explained.
  *
+ * Zones of another process can be looked into as well, if that runs the same
+ * build of this library: malloc_get_all_zones finds them, and the functions of
+ * a table that take a task_t read them, through a memory_reader_t or, without
+ * one, with the kernel's help.  Nothing is written there and no lock is taken
+ * or minded, so let the process stand still (SIGSTOP, ptrace); then the answers
+ * are exactly those that it would get itself.  Of a process that runs on they
+ * may be incomplete, or an error.  Whatever is in its memory, damage or malice,
+ * causes wrong answers or errors at worst.  Call the functions of a table of
+ * this process, any zone's of this library will do:
+ *
+ *	vm_address_t *zones;
+ *	unsigned count;
+ *	kill(pid, SIGSTOP); // and wait until it has stopped
+ *	if (malloc_get_all_zones(pid, NULL, &zones, &count) == KERN_SUCCESS)
+ *		for (unsigned i = 0; i < count; i++)
+ *			malloc_default_zone()->introspect->enumerator(
+ *			    pid, context, MALLOC_PTR_IN_USE_RANGE_TYPE,
+ *			    zones[i], NULL, recorder);
+ *	kill(pid, SIGCONT);
+ *
+ * examples/peek.c is a whole program.
+ *
  * Link with -lzmalloc, or preload the library.
  */
 #ifndef ZMALLOC_INTROSPECT_H
@@ -24,7 +46,9 @@ typedef size_t vm_size_t;
 typedef int boolean_t;
 typedef unsigned vm_type_t;
 
-/* The process meant; 0 or the caller's own pid: this one. */
+/* The process meant; 0 or the caller's own pid: this one.  A reader gives the
+ * number its meaning: where all is read through it, as by an enumerator, any
+ * other number will do, say -1 for a core file. */
 typedef pid_t task_t;
 
 typedef int kern_return_t;
@@ -52,9 +76,12 @@ typedef struct malloc_statistics_t {
 struct _malloc_zone_t;
 
 /*
- * Makes size bytes at remote_address of the task readable at *local_memory.
- * The memory belongs to the reader and stays valid until the enumeration
- * ends.  NULL stands for a reader of this process.
+ * Makes size bytes at remote_address of the task readable at *local_memory;
+ * any result but KERN_SUCCESS: could not.  The memory belongs to the reader
+ * and has to stay valid until the function that was given the reader returns;
+ * the library only copies from it.  At most 32 KiB are asked for at once.
+ * The reader is not called for this process, and may be NULL for another one
+ * that lives: then process_vm_readv(2) reads, if the caller may ptrace it.
  */
 typedef kern_return_t memory_reader_t(task_t task, vm_address_t remote_address,
 				      vm_size_t size, void **local_memory);
@@ -77,7 +104,12 @@ typedef void print_task_printer_t(const char *fmt, ...);
 typedef struct malloc_introspection_t {
 	/* Reports every range of the zone at zone_address whose type is in
 	 * type_mask.  Exact while no other thread allocates from the zone;
-	 * between force_lock and force_unlock, or with threads stopped. */
+	 * between force_lock and force_unlock, or with threads stopped.
+	 * In another process (see the top), what was found before an error
+	 * has been reported, and the recorder may allocate.
+	 * KERN_INVALID_ADDRESS: the memory cannot be read; KERN_FAILURE: it
+	 * contradicts itself; KERN_NOT_SUPPORTED: not a zone of this library,
+	 * or of another build; KERN_NO_SPACE: out of memory. */
 	kern_return_t (*enumerator)(task_t task, void *context,
 				    unsigned type_mask,
 				    vm_address_t zone_address,
@@ -114,11 +146,12 @@ typedef struct malloc_introspection_t {
 	/* version 9: fresh locks, in the child of a fork */
 	void (*reinit_lock)(struct _malloc_zone_t *zone);
 
-	/* version 11 */
+	/* version 11: one line, or that the zone cannot be read.  Here and
+	 * below, task and reader are as for the enumerator. */
 	void (*print_task)(task_t task, unsigned level,
 			   vm_address_t zone_address, memory_reader_t *reader,
 			   print_task_printer_t *printer);
-	/* version 12 */
+	/* version 12: all zero when the zone cannot be read */
 	void (*task_statistics)(task_t task, vm_address_t zone_address,
 				memory_reader_t *reader,
 				malloc_statistics_t *stats);
@@ -131,9 +164,19 @@ typedef struct malloc_introspection_t {
 
 /*
  * All zones that are registered: *addresses points to *count addresses of
- * malloc_zone_t.  The array is the library's, do not free or change it; it may
- * change when zones come and go.  task other than this process:
- * KERN_NOT_SUPPORTED.
+ * malloc_zone_t.  Of this process: the array is the library's, do not free or
+ * change it; it may change when zones come and go.
+ *
+ * Of another process, whose pid task has to be since /proc/PID/maps says where
+ * the library is (for a core file take the addresses from malloc_zones there):
+ * the array is a copy that the library keeps for the calling thread, until the
+ * thread's next call for another process, or its end.  Zones that the process
+ * made with a table of its own are among them; those have no enumerator here.
+ *
+ * Errors, with *addresses NULL and *count 0: KERN_FAILURE no such process, not
+ * permitted, or its table contradicts itself; KERN_NOT_SUPPORTED it does not
+ * run this build of the library; KERN_INVALID_ADDRESS its memory cannot be
+ * read; KERN_INVALID_ARGUMENT task is negative; KERN_NO_SPACE out of memory.
  */
 kern_return_t malloc_get_all_zones(task_t task, memory_reader_t *reader,
 				   vm_address_t **addresses, unsigned *count);
