@@ -157,7 +157,7 @@ $(O)/tests/unit/zone_%: tests/unit/zone_%.c $(filter $(O)/obj/libzmalloc/os/% $(
 
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -I. -Ilibzmalloc -Ilibzmalloc/include -Icommon -Ischema -I$(O)/gen -Itests \
+	$(CC) $(ALL_CFLAGS) $(if $(filter undefined,$(SAN)),$(SANFLAGS)) -I. -Ilibzmalloc -Ilibzmalloc/include -Icommon -Ischema -I$(O)/gen -Itests \
 	  -fno-builtin -o $@ $< $(O)/libzmalloc.a $(common_obj) $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
 
 # -O1 -fno-inline: stacks that a test can name; no builtin malloc: none is optimised away.

@@ -211,8 +211,8 @@ hook_resize(void *p, size_t size, const void *ra)
 
 /* ---- the rest --------------------------------------------------------- */
 
-static char zone_names[ZS_ZONES_MAX][sizeof((struct zs_zone *)0)->name]
-    ZM_TABLE;
+static char zone_names[ZS_ZONES_MAX]
+		      [sizeof((struct zs_zone *)0)->name] ZM_TABLE;
 
 /* Names are kept for the sessions of fork children. */
 static void

@@ -105,9 +105,8 @@ malloc_zone_malloc_with_options(malloc_zone_t *zone, size_t align, size_t size,
 	ZM_TRACE_START(malloc_options, align, size, options);
 	if (knows(zone) || !HAS(zone, 15, malloc_with_options))
 		p = zm_block_new_zone(
-		    zone,
-		    ASK(malloc_options, .size = size, .align = align,
-			.zero = options & MALLOC_OPTION_CLEAR));
+		    zone, ASK(malloc_options, .size = size, .align = align,
+			      .zero = options & MALLOC_OPTION_CLEAR));
 	else if (!(p = zone->malloc_with_options(zone, align, size, options)))
 		zm_no_memory();
 	ZM_TRACE_END(malloc_options, size, p);
@@ -178,7 +177,8 @@ malloc_zone_batch_free(malloc_zone_t *zone, void **blocks, unsigned n)
 ZM_EXPORT size_t
 malloc_size(const void *p)
 {
-	return zm_block_usable(p);
+	size_t bytes = zm_block_size_live(p);
+	return bytes || zm_region_of(p) ? bytes : zm_block_usable(p);
 }
 
 ZM_EXPORT size_t
@@ -238,7 +238,7 @@ malloc_zone_from_ptr(const void *p)
 	struct zm_region *r = p ? zm_region_of(p) : NULL;
 	if (r) {
 		struct zm_zone *z = zm_zone_by_id(r->zone);
-		return z && zm_block_size(p) ? &z->pub : NULL;
+		return z && zm_block_size_live(p) ? &z->pub : NULL;
 	}
 	unsigned reader = zm_registry_enter();
 	malloc_zone_t *z = p ? zm_registry_foreign(p, &size) : NULL;

@@ -4,9 +4,9 @@
  * A bin's limit starts small and doubles each time the bin was empty or full
  * too soon, up to a bound that depends on the length of its blocks; the sum
  * of all limits of a cache is bounded in bytes (renew_budget).  When the sum is
- * used up, other bins are made smaller in turn.  Empty bins are
- * filled, full ones emptied by half, in chains, so that a magazine's lock is
- * taken once for many blocks.
+ * used up, other bins are made smaller in turn.  Empty bins are filled, full
+ * ones emptied by half, in chains (transfer.h), so that a lock is taken once
+ * for many blocks.
  *
  * Long blocks (medium) are kept only where a block of that length was asked
  * for a moment ago: a program that uses one buffer after the other finds it
@@ -230,13 +230,16 @@ renew_budget(struct zm_cache *c)
 	unsigned sharers = ZM_LOAD(&cache_count) / c->zone->nmag;
 	sharers += !sharers;
 	size_t live = live_bytes(c, sharers);
-	if (live > c->high)
+	if (live > c->high) { /* growth is no swing */
+		c->low += live - c->high;
 		c->high = live;
+	}
 	if (live < c->low)
 		c->low = live;
 	c->high -= (c->high - live) / 16;
 	c->low += (live - c->low) / 16;
-	size_t swing = c->high - c->low, share = live / BUDGET_SHARE;
+	/* visits do not see the ends of it: twice what they see */
+	size_t swing = 2 * (c->high - c->low), share = live / BUDGET_SHARE;
 	if (swing > SWING_MAX)
 		swing = SWING_MAX;
 	if (share < swing)
@@ -258,6 +261,35 @@ asked_lately(const struct zm_cache *c, unsigned bin)
 	return (uint16_t)(c->slow - c->bin[bin].epoch) < RECENT;
 }
 
+static bool
+is_idle(const struct zm_cache *c, unsigned bin)
+{
+	return bin < ZM_BIN_MEDIUM
+		   ? (uint16_t)(epoch_of(c) - c->bin[bin].epoch) >= 2
+		   : !asked_lately(c, bin);
+}
+
+/*
+ * Empties the next bin in turn if it was not in use lately: a few forgotten
+ * blocks would keep whole slabs and regions from going back.
+ */
+static void
+tidy(struct zm_cache *c)
+{
+	unsigned bin = c->sweep = (c->sweep + 1) % ZM_BIN_BIG;
+	struct zm_bin *b = &c->bin[bin];
+	struct zm_chain chain;
+	if (!is_idle(c, bin))
+		return;
+	c->reserved -= b->limit * zm_bin_bytes(bin);
+	b->limit = 0;
+	if (b->head)
+		drain(c, b, 0);
+	while (bin < ZM_TRANSFER_BINS &&
+	       (chain = zm_transfer_get(c->zone, c->mag, bin)).count)
+		give_chain(c->zone, chain.head);
+}
+
 /* Makes bins smaller that were not in use lately, a few at each call, until
  * `bytes` more fit in; false: they do not. */
 static bool
@@ -269,9 +301,7 @@ make_room(struct zm_cache *c, size_t bytes)
 		unsigned victim = c->hand = (c->hand + 1) % ZM_BIN_BIG;
 		struct zm_bin *b = &c->bin[victim];
 		uint16_t less = (uint16_t)(b->limit - b->limit / 2);
-		if (!less || (victim < ZM_BIN_MEDIUM
-				  ? (uint16_t)(epoch_of(c) - b->epoch) < 2
-				  : asked_lately(c, victim)))
+		if (!less || !is_idle(c, victim))
 			continue;
 		b->limit = (uint16_t)(b->limit - less);
 		c->reserved -= less * zm_bin_bytes(victim);
@@ -323,7 +353,9 @@ visit(struct zm_cache *c)
 {
 	if (ZM_UNLIKELY(ZM_LOAD(&c->flush)))
 		zm_cache_flush(c);
-	if (!(c->slow++ & 63))
+	if (!(++c->slow & 3))
+		tidy(c);
+	if ((c->slow & 63) == 1)
 		renew_budget(c);
 }
 

@@ -312,11 +312,12 @@ enum { WORTH = 128 << 10 }; /* a call to the kernel */
  * Gives back the pages of a region's runs.  Short ones keep theirs, unless all
  * is asked for: giving them back one by one costs more than the blocks around
  * them are worth.  The runs stay in their lists: a fork that interrupts us here
- * finds everything in order.
+ * finds everything in order.  True when there was anything to give.
  */
-static void
+static bool
 purge_runs(struct zm_magazine *m, struct zm_rregion *r, bool all)
 {
+	bool some = false;
 	for (uint32_t at = 0, n; at < r->tail; at += n) {
 		n = zm_mark_length(r, at);
 		if (n)
@@ -324,14 +325,16 @@ purge_runs(struct zm_magazine *m, struct zm_rregion *r, bool all)
 		struct zm_piece p = run_at(r, at);
 		n = p.length;
 		if (!n)
-			return;
+			break;
 		if (!all && (size_t)n << r->qshift < WORTH)
 			continue;
+		some |= !p.clean;
 		if (r->dirty)
 			zm_dirty_purge(m, &p, n);
 		else if (!p.clean && zm_piece_purge(&p, at, n))
 			r->runs[zm_granule(r, at)].word |= ZM_RUN_CLEAN;
 	}
+	return some;
 }
 
 /* Moves r's runs from one magazine's lists to the other's; `to` NULL: they
@@ -446,7 +449,7 @@ to_depot(struct zm_rack *k, unsigned mag, struct zm_rregion *r, bool all)
 	if (r->used) {
 		bool purge = all || k->counts_dirty || !k->warm_max;
 		if (purge)
-			purge_runs(m, r, all);
+			purge = purge_runs(m, r, all);
 		move_runs(m, depot, r);
 		if (purge && !k->counts_dirty && !r->cooled) {
 			r->cooled = true;

@@ -52,6 +52,7 @@ struct zm_cache {
 	struct zm_szone *zone;	      /* NULL: not used so far */
 	uint32_t mag;		      /* index of this thread's magazines */
 	uint32_t hand;		      /* bin that is next to be made smaller */
+	uint32_t sweep;		      /* bin that is next to be tidied */
 	size_t reserved;	      /* sum of limit * size over the bins */
 	size_t budget;		      /* bound of reserved */
 	size_t high, low;	      /* of the live bytes, lately */

@@ -380,6 +380,19 @@ zm_szone_resize(struct zm_szone *z, void *p, size_t size)
 }
 
 size_t
+zm_block_size_live(const void *p)
+{
+	size_t bytes = zm_fast_size(p);
+	if (!bytes)
+		bytes = zm_block_size(p);
+	if (!bytes)
+		return 0;
+	const struct zm_region *r = zm_region_of(p);
+	bool rests = r && r->owner->cached && zm_looks_cached(p);
+	return rests ? 0 : bytes;
+}
+
+size_t
 zm_szone_good_size(struct zm_szone *z, size_t size)
 {
 	if (size <= ZM_NANO_MAX && z->nano)

@@ -67,6 +67,9 @@ void zm_szone_batch_free(struct zm_szone *, void *const *blocks,
 void zm_szone_pin(struct zm_szone *, unsigned index);
 /* Usable bytes of the block that starts exactly at p, 0 when none does. */
 size_t zm_block_size(const void *p);
+/* The same, but 0 also for a block that rests in a cache.  Reads the block: the
+ * memory of one that was freed may vanish meanwhile, if other threads free. */
+size_t zm_block_size_live(const void *p);
 size_t zm_szone_good_size(struct zm_szone *, size_t size);
 
 struct zm_szone *zm_szone_of(const struct zm_region *); /* owner */

@@ -19,6 +19,14 @@ bound(const struct zm_szone *z)
 	return n < LEAST ? LEAST : n > MOST ? MOST : n;
 }
 
+/* The head is looked at without the lock, to see whether there is any. */
+static void
+set(struct zm_chain *at, struct zm_chain c)
+{
+	ZM_STORE(&at->head, c.head);
+	at->count = c.count;
+}
+
 struct zm_chain
 zm_transfer_put(struct zm_szone *z, unsigned mag, unsigned bin,
 		struct zm_chain c)
@@ -29,8 +37,8 @@ zm_transfer_put(struct zm_szone *z, unsigned mag, unsigned bin,
 		return c;
 	zm_lock(&t->lock);
 	struct zm_chain *at = t->chain[bin], old = at[1];
-	at[1] = at[0];
-	at[0] = c;
+	set(&at[1], at[0]);
+	set(&at[0], c);
 	ZM_STORE(&t->bytes, t->bytes + bytes - old.count * each);
 	zm_unlock(&t->lock);
 	return old;
@@ -45,8 +53,8 @@ zm_transfer_get(struct zm_szone *z, unsigned mag, unsigned bin)
 		return c;
 	zm_lock(&t->lock);
 	c = at[0];
-	at[0] = at[1];
-	at[1] = (struct zm_chain){ NULL, 0 };
+	set(&at[0], at[1]);
+	set(&at[1], (struct zm_chain){ NULL, 0 });
 	ZM_STORE(&t->bytes, t->bytes - c.count * zm_bin_bytes(bin));
 	zm_unlock(&t->lock);
 	return c;

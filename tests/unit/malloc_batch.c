@@ -168,8 +168,7 @@ static struct {
 } seen;
 
 static void
-on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
-	 enum zt_call call)
+on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra, enum zt_call call)
 {
 	(void)call;
 	seen.allocs++;

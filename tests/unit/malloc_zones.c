@@ -34,6 +34,22 @@ test_create_destroy(void)
 	CHECK(malloc_num_zones == count);
 }
 
+/* A freed block is none, wherever it rests. */
+static void
+test_freed(void)
+{
+	for (int i = 0; i < SIZES; i++) {
+		void *keep = malloc(sizes[i]), *p = malloc(sizes[i]);
+		CHECK(malloc_size(p) >= sizes[i]);
+		CHECK(malloc_zone_from_ptr(p) == malloc_zones[0]);
+		free(p);
+		CHECK(malloc_size(p) == 0);
+		CHECK(malloc_zone_from_ptr(p) == NULL);
+		CHECK(malloc_size(keep) >= sizes[i]);
+		free(keep);
+	}
+}
+
 static void
 test_many_zones(void)
 {
@@ -304,6 +320,7 @@ int
 main(void)
 {
 	static const struct test tests[] = {
+		{ "zone: freed blocks", test_freed },
 		{ "zone: create and destroy", test_create_destroy },
 		{ "zone: many", test_many_zones },
 		{ "zone: names", test_names },

@@ -150,8 +150,8 @@ void malloc_zone_batch_free(malloc_zone_t *zone, void **to_be_freed,
 			    unsigned count);
 
 /* Usable bytes of the block that starts at ptr; 0 for any other pointer, also
- * one into the middle of a block or to a freed one; a small block that was
- * freed a moment ago may still be taken for one. */
+ * one into the middle of a block or to a freed one (whose memory must not
+ * vanish meanwhile because other threads free). */
 size_t malloc_size(const void *ptr);
 /* What a block of so many bytes would really hold. */
 size_t malloc_good_size(size_t size);
