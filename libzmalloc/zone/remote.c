@@ -95,11 +95,12 @@ walk_slab(struct walk *w, uintptr_t at)
 			w->ctx);
 	for (unsigned i = 0; w->block && i < ZM_SLAB_WORDS; i++)
 		for (uint64_t bits = s.bits[i]; bits; bits &= bits - 1) {
-			uint32_t at =
-			    (i * 64 + (uint32_t)__builtin_ctzll(bits)) * 16;
-			if (at % q || at / q >= s.slots)
+			uint32_t unit =
+			    i * 64 + (uint32_t)__builtin_ctzll(bits);
+			uint32_t off = unit * 16;
+			if (off % q || off / q >= s.slots)
 				return contradictory(w->m);
-			report(w, s.r.base + at, q);
+			report(w, s.r.base + off, q);
 		}
 	return true;
 }
