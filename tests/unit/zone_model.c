@@ -8,7 +8,10 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
 
+#include "os/os.h"
 #include "zone_util.h"
 
 enum { SLOTS = 4000, THREADS = 4, SHARED = 512 };
@@ -211,6 +214,31 @@ threads(struct zm_szone *z)
 	sound(z);
 }
 
+/* A machine of 64 CPUs, as far as the library can see. */
+static bool
+many_cpus(long nr, const long arg[6], long *result)
+{
+	if (nr != SYS_sched_getaffinity || (size_t)arg[1] < 8)
+		return false;
+	memset((void *)arg[2], 0xff, 8);
+	*result = 8;
+	return true;
+}
+
+/* Each thread has magazines of its own then. */
+static void
+with_64_cpus(uint64_t seed)
+{
+	zm_os_override = many_cpus;
+	struct zm_szone *z = zm_szone_create(1, 0);
+	CHECK(zm_os_ncpu() == 64);
+	zm_os_override = NULL;
+	random_walk(z, seed, steps / 4);
+	threads(z);
+	zm_szone_destroy(z);
+	result("zone_model 64 CPUs");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -244,5 +272,6 @@ main(int argc, char **argv)
 	random_walk(z, seed + 3, steps / 2);
 	result("zone_model cached without nano");
 	zm_szone_destroy(z);
+	with_64_cpus(seed + 4);
 	return test_failures != 0;
 }
