@@ -119,7 +119,7 @@ free_aligned_sized(void *p, size_t alignment, size_t size)
 ZM_EXPORT size_t
 malloc_usable_size(void *p)
 {
-	size_t bytes = zm_fast_size(p);
+	size_t bytes = zm_trusted_size(p);
 	return ZM_LIKELY(bytes) ? bytes : zm_block_usable(p);
 }
 

@@ -196,6 +196,29 @@ zm_fast_free(void *p)
 	return true;
 }
 
+/* Usable bytes of what surely is the start of a live block; 0: the slow path
+ * must look. */
+static inline size_t
+zm_trusted_size(const void *p)
+{
+	uintptr_t off = (uintptr_t)p - zm_arena.base;
+	if (ZM_UNLIKELY(off >= zm_arena.bytes))
+		return 0;
+	uint64_t fast = ZM_LOAD(&zm_arena.slices[off >> ZM_SLICE_SHIFT].fast);
+	unsigned kind = (unsigned)(fast >> ZM_KIND_SHIFT);
+	uintptr_t low = (uintptr_t)p & (ZM_SLICE - 1);
+	const zm_mark *marks =
+	    (const zm_mark *)(uintptr_t)(fast &
+					 ((UINT64_C(1) << ZM_KIND_SHIFT) - 1));
+	if (ZM_LIKELY(kind - 1 < ZM_NANO_CLASSES))
+		return (size_t)kind << 4;
+	if (kind == ZM_KIND_TINY)
+		return (size_t)(ZM_LOAD(&marks[low >> 8]) >> 5) << 4;
+	if (kind == ZM_KIND_SMALL)
+		return (size_t)(ZM_LOAD(&marks[low >> 10]) >> 5) << 9;
+	return kind == ZM_KIND_MEDIUM ? (size_t)(ZM_LOAD(marks) >> 5) << 15 : 0;
+}
+
 /* Usable bytes of the block of the cached zone that starts at p, 0: the slow
  * path must look. */
 static inline size_t
