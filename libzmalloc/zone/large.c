@@ -3,8 +3,8 @@
  *
  * Death row holds freed blocks in the order of their death.  A request takes
  * the smallest of them that is big enough and less than twice the request.
- * Blocks beyond a reserve of bytes lose their pages when they enter; when the
- * row is full the oldest is unmapped.
+ * Blocks beyond a few lose their pages when they enter (may_stay_warm); when
+ * the row is full the oldest is unmapped.
  */
 #include "zone/large.h"
 
@@ -79,6 +79,36 @@ row_remove(struct zm_large_zone *z, unsigned i)
 		(z->row_count - i) * sizeof(*z->row));
 }
 
+/*
+ * At first only as much of the row keeps its pages as would not be noticed
+ * beside what is in use.  A program that wants back what has just lost them
+ * may keep more from then on, up to the reserve.
+ */
+enum { WARM_SHARE = 16, WARM_LEAST = 2 << 20 };
+#define LATELY UINT64_C(1000000000) /* ns */
+
+static void
+missed(struct zm_large_zone *z, size_t bytes)
+{
+	z->missed_at = zm_os_now();
+	z->warm += bytes;
+	if (z->warm > row.reserve)
+		z->warm = row.reserve;
+}
+
+static bool
+may_stay_warm(struct zm_large_zone *z, size_t bytes)
+{
+	size_t most = z->bytes / WARM_SHARE + WARM_LEAST;
+	if (z->row_bytes + bytes > row.reserve)
+		return false;
+	if (z->row_bytes + bytes <= (z->warm > most ? z->warm : most))
+		return true;
+	if (z->warm && zm_os_now() - z->missed_at > LATELY)
+		z->warm /= 2;
+	return false;
+}
+
 static struct zm_large *
 row_take(struct zm_large_zone *z, size_t bytes, size_t align)
 {
@@ -98,6 +128,8 @@ row_take(struct zm_large_zone *z, size_t bytes, size_t align)
 		return NULL;
 	struct zm_large *l = z->row[best];
 	row_remove(z, best);
+	if (l->clean)
+		missed(z, l->r.bytes);
 	return l;
 }
 
@@ -206,7 +238,7 @@ row_put(struct zm_large_zone *z, struct zm_large *l)
 		out = z->row[0];
 		row_remove(z, 0);
 	}
-	if (z->row_bytes + l->r.bytes > row.reserve)
+	if (!may_stay_warm(z, l->r.bytes))
 		l->clean = zm_os_purge((void *)l->r.base, l->r.bytes) == 0;
 	else if (zm_zone_config.scribble)
 		memset((void *)l->r.base, 0x55, l->r.bytes);

@@ -3,11 +3,11 @@
  *
  * Address space is taken for a group of slabs at once.  A freed slab keeps its
  * pages and is the first to be used again; as with medium blocks (dirty.h) the
- * pool keeps about what was in use a while ago, and nano_keep slabs at least
- * (0: none at all).  When there are more, all free
- * slabs of a group go in as few calls as possible: the kernel's flush of the
- * address translations costs more than the pages, and much the same for
- * 2 MiB as for one slab.
+ * pool keeps about what was in use a while ago, but no more than half of what
+ * is in use, and nano_keep slabs at least (0: none at all).  When there are
+ * more, all free slabs of a group go in as few calls as possible: the kernel's
+ * flush of the address translations costs more than the pages, and much the
+ * same for 2 MiB as for one slab.
  */
 #include "zone/slabs.h"
 
@@ -20,6 +20,7 @@ enum {
 	GROUP = 32,	   /* slabs */
 	GROUP_LIMITED = 4, /* the same where address space is scarce */
 	PEAK_SHARE = 8,	   /* of the peak, above it */
+	FEW = 64,	   /* slabs, not worth counting */
 };
 
 /*
@@ -170,6 +171,9 @@ zm_slab_put(struct zm_slab *s)
 	pool.used--;
 	pool.peak -= zm_peak_sink(pool.peak, pool.used);
 	size_t bound = pool.peak + pool.peak / PEAK_SHARE - pool.used;
+	size_t half = pool.used / 2 < FEW ? FEW : pool.used / 2;
+	if (bound > half)
+		bound = half;
 	size_t keep = zm_zone_config.nano_keep;
 	if (!keep || bound < keep)
 		bound = keep;

@@ -219,6 +219,8 @@ struct zm_large_zone {
 	struct zm_large *row[ZM_DEATH_ROW_MAX]; /* oldest first */
 	unsigned row_count;
 	size_t row_bytes;
+	size_t warm;	    /* bytes of the row that may keep their pages */
+	uint64_t missed_at; /* when one was taken that had lost them */
 };
 
 /* ---- zone --------------------------------------------------------------- */
