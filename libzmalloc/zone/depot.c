@@ -279,8 +279,9 @@ detach(struct zm_magazine *m, struct zm_rregion *r)
 		m->bump = NULL;
 }
 
-void
-zm_set_bump(struct zm_magazine *m, struct zm_rregion *r)
+/* Sets r as m's region with a tail; an old one's tail becomes a run. */
+static void
+set_bump(struct zm_magazine *m, struct zm_rregion *r)
 {
 	struct zm_rregion *old = m->bump;
 	if (old && old != r && old->tail < old->quanta &&
@@ -551,16 +552,6 @@ zm_depot_all(struct zm_rack *k, unsigned mag)
 	return drop;
 }
 
-struct zm_rregion *
-zm_depot_trim(struct zm_rack *k, unsigned keep)
-{
-	struct zm_magazine *depot = &k->mags[k->nmag];
-	zm_lock(&depot->lock);
-	struct zm_rregion *drop = surplus(k, keep);
-	zm_unlock(&depot->lock);
-	return drop;
-}
-
 /* A region of the depot with a run or a tail of n quanta. */
 static struct zm_rregion *
 depot_find(struct zm_rack *k, uint32_t n)
@@ -602,6 +593,6 @@ zm_region_get(struct zm_rack *k, unsigned mag, uint32_t n)
 		attach(k, mag, r);
 	}
 	if (r->tail < r->quanta)
-		zm_set_bump(m, r);
+		set_bump(m, r);
 	return true;
 }

@@ -26,12 +26,8 @@ void zm_regions_drop(struct zm_rack *, struct zm_rregion *list);
 /* Everything of m (locked) moves to the depot, empty regions are returned
  * for dropping. */
 struct zm_rregion *zm_depot_all(struct zm_rack *, unsigned mag);
-/* Lets only `keep` empty regions stay in the depot; the rest as above. */
-struct zm_rregion *zm_depot_trim(struct zm_rack *, unsigned keep);
 /* Really frees m's (locked) last-free block; false: there was none. */
 bool zm_last_flush(struct zm_rack *, struct zm_magazine *m);
-/* Sets r as m's region with a tail; an old one's tail becomes a run. */
-void zm_set_bump(struct zm_magazine *, struct zm_rregion *r);
 
 /* For type-stable structs, at fork. */
 void zm_rregion_pool_lock(void);

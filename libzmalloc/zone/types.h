@@ -233,8 +233,7 @@ struct zm_szone {
 	bool cached; /* threads keep caches of this zone's blocks */
 	size_t meta_bytes;
 	uint32_t next_mag; /* magazine of the next thread */
-	size_t max_in_use;
-	size_t touched; /* bytes made present ahead of use: populate.h */
+	size_t touched;	   /* bytes made present ahead of use: populate.h */
 	struct zm_nano_mag *nano_mags; /* [nmag] */
 	struct zm_transfer *transfer;  /* [nmag] if cached */
 	struct zm_large_zone large;
