@@ -289,7 +289,7 @@ set_bump(struct zm_magazine *m, struct zm_rregion *r)
 		struct zm_piece rest = { old, old->tail,
 					 old->quanta - old->tail,
 					 old->tail >= old->high };
-		old->tail = old->quanta;
+		old->tail = old->high = old->quanta;
 		zm_run_free(m, rest);
 	}
 	m->bump = r;

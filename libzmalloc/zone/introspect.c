@@ -264,6 +264,8 @@ check_region(struct zm_rregion *r, unsigned mag, struct totals *t)
 	}
 	if (used != r->used || blocks != r->blocks)
 		return "rack: counts of a region are wrong";
+	if (r->tail > r->high)
+		return "rack: pages in use count as fresh";
 	if (r->mag != mag)
 		return "rack: region in the wrong magazine";
 	if (((size_t)r->tail << k->qshift) > r->committed)

@@ -81,6 +81,35 @@ by_itself(struct zm_szone *z, size_t size, size_t may_stay)
 	zm_szone_pressure_relief(z, 0);
 }
 
+/*
+ * The ends of regions, which their long blocks leave over, are filled with
+ * short ones.  Whatever becomes of the empty regions, calloc's memory is zero.
+ */
+static void
+zero_again(struct zm_szone *z, size_t size, size_t filler)
+{
+	enum { BYTES = 200 << 20, FILLERS = 2000 };
+	size_t n = BYTES / size + FILLERS;
+	unsigned char **p = test_map(n * sizeof(*p));
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < n; i++) {
+			size_t bytes = i < BYTES / size ? size : filler;
+			p[i] = zm_szone_calloc(z, bytes);
+			for (size_t k = 0; k < bytes; k++)
+				if (p[i][k])
+					fail("calloc(%zu): byte %zu is %d",
+					     bytes, k, p[i][k]);
+			memset(p[i], 0xff, zm_block_size(p[i]));
+		}
+		sound(z);
+		for (size_t i = 0; i < n; i++)
+			zfree(z, p[i]);
+		sound(z);
+	}
+	munmap(p, n * sizeof(*p));
+	zm_szone_pressure_relief(z, 0);
+}
+
 int
 main(void)
 {
@@ -97,6 +126,11 @@ main(void)
 	by_itself(z, 600, 8 << 20);
 	by_itself(z, 9000, 24 << 20);
 	result("zone_memory by itself");
+	zm_szone_destroy(z);
+	z = zm_szone_create(3, ZM_SZONE_NO_CACHE);
+	zero_again(z, 31 << 10, 300);
+	zero_again(z, 31 << 10, 1500);
+	result("zone_memory zero again");
 	zm_szone_destroy(z);
 	return test_failures != 0;
 }
