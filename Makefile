@@ -64,8 +64,8 @@ common_obj  := $(common_src:%.c=$(O)/obj/%.o)
 zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
 zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
 
-zrecord_libs := -lsqlite3 -ldw -lelf -liberty
-zleaks_libs  := -lsqlite3 -ljansson -lm
+zrecord_libs := -lsqlite3 -ldw -lelf -liberty -lzstd
+zleaks_libs  := -lsqlite3 -ljansson -lzstd -lm
 
 all: lib $(O)/zrecord $(O)/zleaks
 lib: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zmalloc.pc

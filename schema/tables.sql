@@ -122,6 +122,14 @@ CREATE TABLE trace_info (
   PRIMARY KEY (process_id, internal, code)
 ) WITHOUT ROWID;
 
+-- Every event of a process that was recorded with --history, in order, a
+-- BLOB for up to 131072 of them: FORMAT.md.
+CREATE TABLE history (
+  process_id INTEGER NOT NULL,
+  begun REAL NOT NULL, ended REAL NOT NULL, -- times of the first and last
+  events INTEGER NOT NULL, chunk BLOB NOT NULL
+);
+
 CREATE TABLE mark_info (
   process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL
 );

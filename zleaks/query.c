@@ -6,6 +6,7 @@
  * reading: no ATTACH (which could open or create other files), no PRAGMA that
  * sets something, no temporary objects.
  */
+#include "events.h"
 #include "json.h"
 #include "report.h"
 #include "table.h"
@@ -344,10 +345,13 @@ query_main(const struct settings *settings, int argc, char **argv)
 	}
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES);
 	sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+	int code = event_tables(db);
+	if (code != SQLITE_OK)
+		return complain(path, db, code);
 	sqlite3_set_authorizer(db, authorize, NULL);
 	if (output_open(&q.out, settings->output) != 0)
 		return EXIT_USAGE;
-	int code = run_all(&q, db, sql);
+	code = run_all(&q, db, sql);
 	if (code != SQLITE_OK) {
 		int status = complain(path, db, code);
 		fflush(q.out.file);

@@ -16,7 +16,9 @@
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
  *                print
- *   query.c      command `query`
+ *   events.c     the events of --history
+ *   history.c    command `history`
+ *   query.c      command `query`; event_table.c: the events as tables
  *   style.c      colour, spark lines
  *
  * zleaks has one thread and one report.  Everything that comes out of the
@@ -50,7 +52,8 @@ extern const char *const kind_names[KIND_COUNT + 1]; /* ends with NULL */
 enum { /* which commands an option belongs to */
        FOR_LEAKS = 1,
        FOR_GROWTH = 2,
-       FOR_QUERY = 4
+       FOR_QUERY = 4,
+       FOR_HISTORY = 8
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -84,6 +87,7 @@ struct command {
 
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
+int history_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */

@@ -3,6 +3,7 @@
  * recording is complete.
  */
 #include "blocks.h"
+#include "events.h"
 #include "points.h"
 #include "process.h"
 #include "report.h"
@@ -173,6 +174,7 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	p->stopped = reason;
 	/* in steps: on a full disk the earlier ones stay */
 	writer_commit(w, 0);
+	events_close(p, w);
 	sample_take(p, w, 1);
 	if (!e.known && p->seg.h.exit_status_known && reason == STOP_ENDED) {
 		e.known = 1;

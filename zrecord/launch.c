@@ -127,6 +127,7 @@ set_environment(const struct settings *s, const char *library,
 	failed = setenv("LD_PRELOAD", library, 1) ||
 		 setenv("MallocTracing", "1", 1) ||
 		 setenv("MallocTracingSession", session, 1) ||
+		 (s->history && setenv("MallocTracingHistory", "1", 1)) ||
 		 (s->depth && setenv("MallocTracingDepth", depth, 1));
 	free(list);
 	return failed ? -1 : 0;

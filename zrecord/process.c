@@ -2,6 +2,7 @@
  * process.c - a recorded process's first row, its end, and its memory here.
  */
 #include "process.h"
+#include "events.h"
 #include "sampler.h"
 #include "utf8.h"
 
@@ -104,6 +105,8 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 		p->exe_dev = st.st_dev;
 		p->exe_ino = st.st_ino;
 	}
+	p->history = events_open(p);
+	p->next_history = p->next_sample;
 	write_process(p, w);
 	sample_take(p, w, 0);
 	sample_totals(p, w);

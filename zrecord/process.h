@@ -66,6 +66,9 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
+	struct history *history; /* of --history, else NULL */
+	double next_history;	 /* when its rings are to be emptied */
+
 	/* finish */
 	enum stop_reason stopped;
 	uint64_t kind_blocks[5], kind_bytes[5]; /* by enum zs_verdict */

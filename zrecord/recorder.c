@@ -6,6 +6,7 @@
  * come.
  */
 #include "recorder.h"
+#include "events.h"
 #include "hello.h"
 #include "message.h"
 #include "pidinfo.h"
@@ -239,6 +240,16 @@ take_signals(struct recorder *r)
 /* ---- the loop --------------------------------------------------------- */
 
 static void
+history_due(struct recorder *r)
+{
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->history && p->stopped == STOP_RUNNING &&
+		    p->next_history <= seconds_now())
+			p->next_history =
+			    events_take(p, &r->writer) + seconds_now();
+}
+
+static void
 sample_due(struct recorder *r)
 {
 	double now = seconds_now();
@@ -268,6 +279,8 @@ next_deadline(const struct recorder *r)
 			continue;
 		if (p->next_sample < next)
 			next = p->next_sample;
+		if (p->history && p->next_history < next)
+			next = p->next_history;
 		if (p->pidfd < 0 && now + POLL_PIDS < next)
 			next = now + POLL_PIDS;
 	}
@@ -391,6 +404,7 @@ recorder_run(struct recorder *r)
 		take_in(r);
 		if (s->serve_fd >= 0 || r->command)
 			finish_ended(r);
+		history_due(r);
 		sample_due(r);
 		follow_stop(r);
 		if (r->recording && s->duration > 0 &&

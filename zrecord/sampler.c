@@ -162,6 +162,16 @@ grow_states(struct process *p, uint32_t n)
 	return 0;
 }
 
+int
+sample_stack_state(struct process *p, uint32_t stack)
+{
+	if (stack < p->stack_count)
+		return 0;
+	if (stack >= p->seg.h.stacks.capacity)
+		return -1;
+	return grow_states(p, stack + 1);
+}
+
 static void
 sample_stack(struct process *p, struct writer *w, struct stack_state *state,
 	     const struct zs_stack *s, int last)

@@ -18,6 +18,10 @@ enum { SAMPLES_PER_STEP = 600, STACK_ROWS_PER_STEP = 250000 };
 /* Takes a sample now. */
 void sample_take(struct process *, struct writer *, int last);
 
+/* Makes p->stacks long enough for that stack.  0, or -1 out of memory or when
+ * there can be no such stack. */
+int sample_stack_state(struct process *, uint32_t stack);
+
 /* Writes the totals of the process row as of the last sample. */
 void sample_totals(const struct process *, struct writer *);
 

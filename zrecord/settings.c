@@ -21,8 +21,8 @@ enum option_id {
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_SERVE,
-	OPT_HISTORY, /* from here on: not in this version */
-	OPT_SAMPLE,
+	OPT_HISTORY,
+	OPT_SAMPLE, /* from here on: not in this version */
 	OPT_SCAN_EVERY,
 	OPT_MAX_SIZE,
 	OPT_PID
@@ -31,6 +31,8 @@ enum option_id {
 const struct option_def zrecord_options[] = {
 	{ OPT_OUTPUT, 'o', "output", "FILE", "report file (default: report.db)",
 	  0 },
+	{ OPT_HISTORY, 0, "history", NULL,
+	  "keep every allocation and free, with both stacks", 0 },
 	{ OPT_INTERVAL, 0, "interval", "TIME",
 	  "distance of growth samples (default: 100ms)", 0 },
 	{ OPT_DEPTH, 0, "depth", "N", "frames kept per stack (default: 128)",
@@ -45,7 +47,6 @@ const struct option_def zrecord_options[] = {
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
-	{ OPT_HISTORY, 0, "history", NULL, NULL, 0 },
 	{ OPT_SAMPLE, 0, "sample", "BYTES", NULL, 0 },
 	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
 	{ OPT_MAX_SIZE, 0, "max-size", "BYTES", NULL, 0 },
@@ -130,6 +131,9 @@ take(struct settings *s, int id, const char *value)
 		break;
 	case OPT_DEPTH:
 		s->depth = number_value("depth", value, 1, 4096);
+		break;
+	case OPT_HISTORY:
+		s->history = 1;
 		break;
 	case OPT_NO_FOLLOW:
 		s->follow = 0;

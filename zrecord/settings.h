@@ -12,6 +12,7 @@ struct settings {
 	double interval; /* seconds */
 	double duration; /* seconds; 0: until the end */
 	long depth;	 /* 0: the library's default */
+	int history;	 /* every event */
 	int follow;	 /* record children */
 	int fail_on;	 /* enum zs_verdict; 0: never */
 	int quiet, verbose;

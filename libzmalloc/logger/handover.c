@@ -56,6 +56,17 @@ connect_recorder(int sock)
 	return err;
 }
 
+bool
+zm_recorder_gone(void)
+{
+	int sock = zm_os_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return false;
+	int err = connect_recorder(sock);
+	zm_os_close(sock);
+	return err == -ECONNREFUSED;
+}
+
 int
 zm_handover(int fd)
 {

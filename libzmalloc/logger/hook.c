@@ -131,6 +131,8 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 		       zs_class_index(zm_tag_usable(b.region, w1)), stack, size,
 		       call);
 	l->last = ~(uintptr_t)p;
+	if (zm_history_on)
+		zm_history_event(l, ZS_EVENT_ALLOC + fn, p, size, stack);
 	return;
 lost:
 	zm_lost();
@@ -170,6 +172,21 @@ record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
 		l->last = 0;
 }
 
+/* The stack of a free, for the history; 0 where there is none to be had: in a
+ * signal handler that interrupted the recorder, at the end of a zone. */
+static uint32_t
+free_stack(struct zm_lthread *l, const struct zm_thread *t, const void *ra)
+{
+	uintptr_t *pcs;
+
+	if (!ra || !t || t->in_logger != 1 || t->logger != l)
+		return 0;
+	zm_walk_begin(l);
+	unsigned n = zm_unwind_stack(l->pcs, (uintptr_t)ra, &pcs);
+	zm_walk_end(l);
+	return zm_stack_get(l, pcs, n);
+}
+
 /* The tag of the block that starts at p, NULL when it has none. */
 static uint64_t *
 tag_of(void *p, struct zm_region **r)
@@ -181,7 +198,7 @@ tag_of(void *p, struct zm_region **r)
 }
 
 static void
-hook_free(void *p, bool called)
+hook_free(void *p, bool called, const void *ra)
 {
 	struct zm_region *r;
 	uint64_t *tag;
@@ -190,6 +207,10 @@ hook_free(void *p, bool called)
 
 	if (ensure_session() && (tag = tag_of(p, &r))) {
 		struct zm_lthread *l = tag[0] ? writer(t, &mine) : NULL;
+		if (l && zm_history_on)
+			zm_history_event(
+			    l, called ? ZS_EVENT_FREE : ZS_EVENT_FREE_OTHER, p,
+			    0, free_stack(l, t, ra));
 		if (l)
 			record_free(l, r, tag, p, called);
 		else if (tag[0])
@@ -205,7 +226,7 @@ hook_free(void *p, bool called)
 static void
 hook_resize(void *p, size_t size, const void *ra)
 {
-	hook_free(p, false);
+	hook_free(p, false, ra);
 	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc);
 }
 

@@ -20,7 +20,7 @@
  * Files: session.c (segment, start), areas.c (access to it), handover.c (to the
  * recorder), launch.c (starts a recorder), ledger.c (regions and tags),
  * stacks.c (trie), modules.c, unwind.c, pause.c (fork), threads.c, counters.c,
- * hook.c, record.c (fork, exit, public functions).
+ * hook.c, history.c, record.c (fork, exit, public functions).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
@@ -107,6 +107,8 @@ uint32_t zm_table_take(struct zs_table *t);
 /* Sends the descriptor to the recorder whose socket is known, starting one if
  * this process should.  0 or -errno.  Leaves no descriptor open. */
 int zm_handover(int fd);
+/* Whether nobody listens at the recorder's socket any more. */
+bool zm_recorder_gone(void);
 /* Remembers the abstract socket's name; bytes without the leading NUL. */
 void zm_handover_name(const char *name, size_t bytes);
 /* Starts a recorder that writes its report as the options say and sets the
@@ -204,6 +206,7 @@ struct zm_lthread {
 	uint32_t walking; /* in the unwinder; fork waits for that */
 	struct zm_lthread *next, **link; /* on the list of all */
 	struct zs_shard *shard[ZS_ZONES_MAX];
+	struct zs_ring *ring;	    /* of the history; NULL: none so far */
 	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
 	/* The stack before, outermost frame first, and its nodes: what two
 	 * stacks have in common is not looked up again.  stacks.c's. */
@@ -244,6 +247,17 @@ void zm_count_point(enum zt_point point, unsigned zone);
 /* Publishes what the thread holds back. */
 void zm_count_flush(struct zm_lthread *t);
 void zm_shards_release(struct zm_lthread *t);
+
+/* ---- history ---------------------------------------------------------- */
+
+extern bool zm_history_on;
+/* For a new session, before anybody else writes. */
+void zm_history_start(void);
+/* One event of the calling thread.  kind: enum zs_event_kind. */
+void zm_history_event(struct zm_lthread *t, unsigned kind, const void *p,
+		      size_t size, uint32_t stack);
+/* The thread ends: its ring goes to the next one. */
+void zm_history_exit(struct zm_lthread *t);
 
 /* Writes the names of the zones; for a new session. */
 void zm_hook_zones(void);

@@ -43,7 +43,7 @@
 #include "../os/trace_codes.h"
 
 #define ZS_MAGIC   UINT64_C(0x3153534d4c414d5a) /* "ZMALMSS1" */
-#define ZS_VERSION 2u
+#define ZS_VERSION 3u
 
 /* ---- size classes ----------------------------------------------------- */
 
@@ -361,6 +361,57 @@ struct zs_mark {
 	uint64_t label; /* offset of a NUL-terminated string */
 };
 
+/* ---- history ---------------------------------------------------------- */
+
+/* Kinds of events; those from ZS_EVENT_ALLOC on: plus enum zs_fn. */
+enum zs_event_kind {
+	ZS_EVENT_NONE,
+	ZS_EVENT_FREE,
+	ZS_EVENT_FREE_OTHER, /* by realloc, or with its zone */
+	ZS_EVENT_THREAD,     /* size: index of the thread from here on */
+	ZS_EVENT_WIDE,	     /* ticks: bytes of the allocation that follows */
+	ZS_EVENT_ALLOC = 8
+};
+
+struct zs_event {
+	uint64_t ticks; /* of zs_header.tick_source */
+	uint64_t where; /* address of the block | enum zs_event_kind */
+	uint32_t stack;
+	uint32_t size; /* requested bytes; all ones: see ZS_EVENT_WIDE */
+};
+static_assert(sizeof(struct zs_event) == 24, "event size");
+
+enum { ZS_RING_EVENTS = 1 << 16 };
+
+/*
+ * The latest events of one thread.  The owner fills event[reserved++ % n] and
+ * then sets written; a signal handler may come in between and do the same, so
+ * only the outermost one (busy is 0 again) sets it.  The recorder copies
+ * [read, written) and sets read; the owner waits for it when it is that far
+ * ahead.  Reused, not cleared, by a later thread.
+ */
+struct zs_ring {
+	uint64_t next;	 /* offset of the next ring of the list in the header */
+	uint32_t owner;	 /* thread index; 0: none; all ones: not known */
+	uint32_t events; /* length of the array */
+	uint64_t reserved; /* by the owner */
+	uint64_t busy;	   /* depth of writing; its events have later ticks
+			      than those that were written before */
+	uint64_t unused[4];
+	uint64_t written; /* by the owner */
+	uint64_t unused2[7];
+	uint64_t read; /* by the recorder */
+	uint64_t unused3[7];
+	struct zs_event event[];
+};
+static_assert(sizeof(struct zs_ring) == 192, "a cache line for each writer");
+
+/* Where zs_event.ticks come from. */
+enum zs_ticks {
+	ZS_TICKS_NS, /* CLOCK_MONOTONIC */
+	ZS_TICKS_TSC /* x86's time stamp counter or aarch64's cntvct_el0 */
+};
+
 /* ---- header ----------------------------------------------------------- */
 
 enum zs_state {
@@ -380,7 +431,8 @@ enum {
 	    2, /* libunwind not found: stacks of one frame */
 	ZS_TROUBLE_SCAN_FAILED = 4, /* the scan could not finish */
 	ZS_TROUBLE_THREADS_MISSED =
-	    8 /* threads that did not stop for the scan */
+	    8,			/* threads that did not stop for the scan */
+	ZS_TROUBLE_HISTORY = 16 /* the recorder was too late: no more events */
 };
 
 /* A fixed table: entries of `stride` bytes at `offset`; `count` are used,
@@ -445,6 +497,11 @@ struct zs_header {
 	struct zs_table modules;
 	struct zs_table groups;
 	struct zs_table marks;
+
+	uint64_t rings;		/* offset of the first ring */
+	uint64_t start_ticks;	/* at start_monotonic_ns; 0: no history */
+	uint32_t tick_source;	/* enum zs_ticks */
+	uint32_t recorder_beat; /* by the recorder: changes while it lives */
 };
 
 /* ---- handing it over -------------------------------------------------- */

@@ -128,6 +128,7 @@ zm_lthread_exit(void *logger)
 		zm_count_flush(l);
 		zm_ended_note();
 		zm_shards_release(l);
+		zm_history_exit(l);
 		list_remove(l);
 	}
 	zm_logger_free(l);

@@ -56,26 +56,27 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 
 /* Blocks that surely lie in regions of z. */
 static void
-give(struct zm_zone *z, void **blocks, unsigned n)
+give(struct zm_zone *z, void **blocks, unsigned n, const void *ra)
 {
 	int e = errno;
 	for (unsigned i = 0; recorded(z) && i < n; i++)
-		zm_hook->free(blocks[i], true);
+		zm_hook->free(blocks[i], true, ra);
 	errno = e;
 	zm_szone_batch_free(z->szone, blocks, n);
 }
 
 static void
-free_one(struct zm_zone *only, void *p)
+free_one(struct zm_zone *only, void *p, const void *ra)
 {
 	if (only)
-		zm_block_free_in(only, p);
+		zm_block_free_in(only, p, ra);
 	else
-		zm_block_free(p);
+		zm_block_free(p, ra);
 }
 
 void
-zm_batch_free(struct zm_zone *z, bool others, void **blocks, unsigned n)
+zm_batch_free(struct zm_zone *z, bool others, void **blocks, unsigned n,
+	      const void *ra)
 {
 	struct zm_zone *only = others ? NULL : z;
 	void *chunk[CHUNK];
@@ -87,14 +88,14 @@ zm_batch_free(struct zm_zone *z, bool others, void **blocks, unsigned n)
 		if (!p)
 			continue;
 		if (one || !r || zm_szone_of(r) != z->szone) {
-			free_one(only, p);
+			free_one(only, p, ra);
 			continue;
 		}
 		chunk[count++] = p;
 		if (count == CHUNK) {
-			give(z, chunk, count);
+			give(z, chunk, count, ra);
 			count = 0;
 		}
 	}
-	give(z, chunk, count);
+	give(z, chunk, count, ra);
 }

@@ -67,10 +67,10 @@ tell_alloc(void *p, const struct zm_ask *a)
 }
 
 static void
-tell_free(void *p, bool called)
+tell_free(void *p, bool called, const void *ra)
 {
 	int e = errno;
-	zm_hook->free(p, called);
+	zm_hook->free(p, called, ra);
 	errno = e;
 }
 
@@ -216,18 +216,18 @@ free_foreign(void *p)
 }
 
 static void
-free_in_fork(void *p)
+free_in_fork(void *p, const void *ra)
 {
-	zm_block_free(p);
+	zm_block_free(p, ra);
 	zm_fork_resume();
 }
 
 void
-zm_block_free(void *p)
+zm_block_free(void *p, const void *ra)
 {
 	zm_boot_once();
 	if (in_fork()) {
-		free_in_fork(p);
+		free_in_fork(p, ra);
 		return;
 	}
 	unsigned slow = zm_is_slow();
@@ -243,22 +243,22 @@ zm_block_free(void *p)
 	if (slow & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true);
+		tell_free(p, true, ra);
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
 static void
-free_zone_in_fork(struct zm_zone *z, void *p)
+free_zone_in_fork(struct zm_zone *z, void *p, const void *ra)
 {
-	zm_block_free_in(z, p);
+	zm_block_free_in(z, p, ra);
 	zm_fork_resume();
 }
 
 void
-zm_block_free_in(struct zm_zone *z, void *p)
+zm_block_free_in(struct zm_zone *z, void *p, const void *ra)
 {
 	if (in_fork()) {
-		free_zone_in_fork(z, p);
+		free_zone_in_fork(z, p, ra);
 		return;
 	}
 	struct zm_region *r = zm_region_of(p);
@@ -269,7 +269,7 @@ zm_block_free_in(struct zm_zone *z, void *p)
 	if (zm_is_slow() & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true);
+		tell_free(p, true, ra);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -301,7 +301,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		zm_log(q, "allocated by realloc", a->size);
 	}
 	if (recorded(r)) {
-		tell_free(p, false);
+		tell_free(p, false, a->ra);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}

@@ -32,17 +32,19 @@ void *zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra);
 void *zm_block_new_in(struct zm_zone *, const struct zm_ask *);
 void *zm_block_new_zone(malloc_zone_t *, const struct zm_ask *);
 
-/* Frees a block of any zone; p is not NULL.  Keeps errno. */
-void zm_block_free(void *p);
+/* Frees a block of any zone; p is not NULL.  ra: return address of the entry
+ * point.  Keeps errno. */
+void zm_block_free(void *p, const void *ra);
 /* The same, fatal when p is not of this zone. */
-void zm_block_free_in(struct zm_zone *, void *p);
+void zm_block_free_in(struct zm_zone *, void *p, const void *ra);
 
 /* The same for many blocks of one size: how many there were.  Zone: any. */
 unsigned zm_batch_new(malloc_zone_t *, const struct zm_ask *, void **out,
 		      unsigned n);
 /* Frees blocks of this zone of ours, and, if so said, of others; some may be
  * NULL. */
-void zm_batch_free(struct zm_zone *, bool others, void **blocks, unsigned n);
+void zm_batch_free(struct zm_zone *, bool others, void **blocks, unsigned n,
+		   const void *ra);
 
 /* p is not NULL, ask->size not 0.  in: the zone that p must be of, or NULL. */
 void *zm_block_resize(struct zm_zone *in, void *p, const struct zm_ask *);
@@ -62,13 +64,13 @@ zm_fast_new(size_t size)
 	return zm_fast_malloc(size);
 }
 
-static inline void
-zm_free(void *p)
+static inline __attribute__((always_inline)) void
+zm_free(void *p, const void *ra)
 {
 	if (ZM_LIKELY(!zm_is_slow() && zm_fast_free(p)))
 		return;
 	if (p)
-		zm_block_free(p);
+		zm_block_free(p, ra);
 }
 
 /* errno = ENOMEM; NULL.  Fatal under MallocErrorAbort. */

@@ -33,7 +33,7 @@ ZM_EXPORT void
 free(void *p)
 {
 	ZM_TRACE_FREE(p);
-	zm_free(p);
+	zm_free(p, ZM_CALLER);
 }
 
 ZM_EXPORT void *
@@ -63,7 +63,7 @@ resize_block(void *p, size_t size, const void *ra)
 		return zm_block_new(&ask);
 	if (size)
 		return zm_block_resize(NULL, p, &ask);
-	zm_block_free(p);
+	zm_block_free(p, ra);
 	return NULL;
 }
 
@@ -97,7 +97,7 @@ reallocf(void *p, size_t size)
 {
 	void *q = resize(p, size, ZM_CALLER);
 	if (!q && p && size)
-		zm_block_free(p);
+		zm_block_free(p, ZM_CALLER);
 	return q;
 }
 

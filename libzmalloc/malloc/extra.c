@@ -29,7 +29,7 @@ reallocarrayf(void *p, size_t count, size_t size)
 	if (bytes)
 		q = zm_block_resize(NULL, p, &ask);
 	if (!q)
-		zm_block_free(p);
+		zm_block_free(p, ZM_CALLER);
 	return q;
 }
 

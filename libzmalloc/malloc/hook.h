@@ -43,8 +43,9 @@ struct zm_hook {
 	/* call: the trace point that it counts for */
 	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra,
 		      enum zt_call call);
-	/* called: by a call of free, not by realloc or the end of a zone */
-	void (*free)(void *p, bool called);
+	/* called: by a call of free, not by realloc or the end of a zone; ra as
+	 * for alloc, NULL: not known */
+	void (*free)(void *p, bool called, const void *ra);
 	/* realloc in place: one free and one allocation of the same block */
 	void (*resize)(void *p, size_t size, const void *ra);
 	/* a zone was created, renamed or destroyed */

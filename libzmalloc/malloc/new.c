@@ -244,7 +244,7 @@ ZM_EXPORT void
 _ZdlPv(void *p)
 {
 	ZM_TRACE_FREE(p);
-	zm_free(p);
+	zm_free(p, ZM_CALLER);
 }
 
 #define DELETE(name) void name(void *) ZM_ALIAS(_ZdlPv)

@@ -93,6 +93,8 @@
 	  "the report; %p: process id, %e: program; report.%p.db if unset")    \
 	X(MallocTracingDepth, tracing_depth, NUMBER, 1, 4096, 128,             \
 	  "frames kept of a stack")                                            \
+	X(MallocTracingHistory, tracing_history, BOOL, 0, 1, 0,                \
+	  "record every allocation and free in order, with both stacks")       \
 	X(MallocTracingRecorder, tracing_recorder, TEXT, 0, 0, NULL,           \
 	  "path of the zrecord program to start as recorder")                  \
 	X(MallocTracingSession, tracing_session, TEXT, 0, 0, NULL,             \

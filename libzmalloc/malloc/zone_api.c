@@ -149,7 +149,7 @@ malloc_zone_free(malloc_zone_t *zone, void *p)
 	if (!p)
 		return;
 	if (ours)
-		zm_block_free_in(ours, p);
+		zm_block_free_in(ours, p, ZM_CALLER);
 	else
 		zone->free(zone, p);
 }

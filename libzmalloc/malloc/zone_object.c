@@ -84,7 +84,7 @@ static void
 object_free(malloc_zone_t *zone, void *p)
 {
 	if (p)
-		zm_block_free_in((struct zm_zone *)zone, p);
+		zm_block_free_in((struct zm_zone *)zone, p, ZM_CALLER);
 }
 
 static void
@@ -99,7 +99,7 @@ object_try_free(malloc_zone_t *zone, void *p)
 {
 	(void)zone;
 	if (p)
-		zm_block_free(p);
+		zm_block_free(p, ZM_CALLER);
 }
 
 static void *
@@ -111,7 +111,7 @@ object_realloc(malloc_zone_t *zone, void *p, size_t size)
 		return zm_block_new_zone(zone, ask);
 	if (size)
 		return zm_block_resize(z, p, ask);
-	zm_block_free_in(z, p);
+	zm_block_free_in(z, p, ZM_CALLER);
 	return zm_block_new_zone(zone, ask);
 }
 
@@ -124,7 +124,7 @@ object_batch_malloc(malloc_zone_t *zone, size_t size, void **out, unsigned n)
 static void
 object_batch_free(malloc_zone_t *zone, void **blocks, unsigned n)
 {
-	zm_batch_free((struct zm_zone *)zone, false, blocks, n);
+	zm_batch_free((struct zm_zone *)zone, false, blocks, n, ZM_CALLER);
 }
 
 static size_t
@@ -259,7 +259,7 @@ forget_block(uintptr_t start, size_t usable, void *ctx)
 {
 	(void)usable;
 	(void)ctx;
-	zm_hook->free((void *)start, false);
+	zm_hook->free((void *)start, false, NULL);
 }
 
 void
@@ -312,7 +312,7 @@ virtual_realloc(malloc_zone_t *zone, void *p, size_t size)
 	if (p && size)
 		return zm_block_resize(NULL, p, ask);
 	if (p)
-		zm_block_free(p);
+		zm_block_free(p, ZM_CALLER);
 	return zm_block_new(ask);
 }
 
@@ -337,7 +337,8 @@ static void
 virtual_batch_free(malloc_zone_t *zone, void **blocks, unsigned n)
 {
 	(void)zone;
-	zm_batch_free(zm_zone_by_id(ZM_ZONE_ID_MAIN), true, blocks, n);
+	zm_batch_free(zm_zone_by_id(ZM_ZONE_ID_MAIN), true, blocks, n,
+		      ZM_CALLER);
 }
 
 static size_t

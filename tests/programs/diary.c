@@ -1,6 +1,7 @@
 /*
- * diary.c - allocates and frees at random for ever, and writes down in the
- * file that its argument names what it is about to do and what it has done:
+ * diary.c - allocates and frees at random, for ever or as often as its second
+ * argument says, and writes down in the file that its first argument names what
+ * it is about to do and what it has done:
  *   + ADDRESS SIZE   allocated       - ADDRESS   about to free
  * Each line is one write(2): it survives the death of the program.
  */
@@ -37,8 +38,9 @@ main(int argc, char **argv)
 	int fd = open(argc > 1 ? argv[1] : "/dev/null",
 		      O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	uint32_t r = (uint32_t)getpid();
+	long steps = argc > 2 ? atol(argv[2]) : -1;
 
-	for (;;) {
+	for (; steps; steps--) {
 		r = r * 1664525u + 1013904223u;
 		unsigned i = r >> 8 & 0xffff, n = (r >> 4) % 3000 + 1;
 		i %= SLOTS;
@@ -51,4 +53,5 @@ main(int argc, char **argv)
 			note(fd, "+ %lu %zu\n", slots[i], n);
 		}
 	}
+	return 0;
 }

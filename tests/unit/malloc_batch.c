@@ -177,8 +177,9 @@ on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra, enum zt_call call)
 }
 
 static void
-on_free(void *p, bool called)
+on_free(void *p, bool called, const void *ra)
 {
+	(void)ra;
 	(void)called;
 	seen.frees++;
 	seen.wrong += malloc_size(p) < seen.size; /* still alive */
