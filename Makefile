@@ -65,7 +65,7 @@ zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
 zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
 
 zrecord_libs := -lsqlite3 -ldw -lelf -liberty -lzstd
-zleaks_libs  := -lsqlite3 -ljansson -lzstd -lm
+zleaks_libs  := -lsqlite3 -ljansson -lzstd -lz -lm
 
 all: lib $(O)/zrecord $(O)/zleaks
 lib: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zmalloc.pc

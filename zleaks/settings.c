@@ -2,6 +2,7 @@
  * settings.c - the options of zleaks: one table, from which the command line
  * is read and --help printed, and what each option means.
  */
+#include "calltree.h"
 #include "options.h"
 #include "zleaks.h"
 
@@ -22,13 +23,19 @@ enum {
 	OPT_SUPPRESSIONS,
 	OPT_FAIL_ON,
 	OPT_BY,
+	OPT_COST,
+	OPT_BOTTOM_UP,
+	OPT_FORMAT,
 	OPT_COLOR,
 	OPT_OUTPUT,
 	OPT_HELP,
 	OPT_VERSION
 };
 
-enum { FOR_PAGES = FOR_LEAKS | FOR_GROWTH };
+enum {
+	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
+	FOR_TREES = FOR_STACKS | FOR_EXPORT
+};
 
 static const struct option_def option_table[] = {
 	{ OPT_JSON, 0, "json", NULL, "JSON instead of text", 0 },
@@ -36,6 +43,13 @@ static const struct option_def option_table[] = {
 	  FOR_QUERY },
 	{ OPT_BY, 0, "by", "KEY", "a row per class (default), zone or stack",
 	  FOR_GROWTH },
+	{ OPT_COST, 0, "cost", "KEY",
+	  "live (default), peak, total, count, temporary or leaked",
+	  FOR_TREES },
+	{ OPT_BOTTOM_UP, 0, "bottom-up", NULL,
+	  "from the callers of malloc up to main", FOR_STACKS },
+	{ OPT_FORMAT, 0, "format", "FORMAT",
+	  "folded, pprof, speedscope, massif, csv or json", FOR_EXPORT },
 	{ OPT_KINDS, 0, "kinds", "LIST",
 	  "kinds of leak to list, or all (see below)", FOR_LEAKS },
 	{ OPT_SORT, 0, "sort", "KEY",
@@ -44,21 +58,24 @@ static const struct option_def option_table[] = {
 	  "list N per process, 0: all; default 20, JSON all",
 	  FOR_PAGES | FOR_HISTORY },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
-	  "only what holds or gained at least SIZE (64K, 1M)", FOR_PAGES },
+	  "only what holds or gained at least SIZE (64K, 1M)",
+	  FOR_PAGES | FOR_STACKS },
 	{ OPT_FOCUS, 0, "focus", "RE",
-	  "only stacks whose function, file or module matches", FOR_PAGES },
+	  "only stacks whose function, file or module matches",
+	  FOR_PAGES | FOR_TREES },
 	{ OPT_IGNORE, 0, "ignore", "RE",
-	  "no stacks whose function, file or module matches", FOR_PAGES },
+	  "no stacks whose function, file or module matches",
+	  FOR_PAGES | FOR_TREES },
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main", FOR_LEAKS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: lines of leak:PATTERN", FOR_LEAKS },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
 	  "exit with 1 on this kind or a surer one, or none", FOR_LEAKS },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
-	  FOR_PAGES | FOR_HISTORY },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",
@@ -137,6 +154,14 @@ set_choice(struct settings *s, int id, const char *value)
 		n = choose("sort", value, sorts);
 		s->sort = (enum sort)(n + SORT_BYTES);
 		return n < 0 ? -1 : 0;
+	case OPT_COST:
+		n = choose("cost", value, cost_names);
+		s->cost = n;
+		return n < 0 ? -1 : 0;
+	case OPT_FORMAT:
+		n = choose("format", value, export_formats);
+		s->format = n;
+		return n < 0 ? -1 : 0;
 	case OPT_BY:
 		n = choose("by", value, keys);
 		s->by = (enum by)n;
@@ -186,6 +211,8 @@ set(struct settings *s, int id, const char *value)
 		return s->kinds ? 0 : -1;
 	case OPT_SORT:
 	case OPT_BY:
+	case OPT_COST:
+	case OPT_FORMAT:
 	case OPT_COLOR:
 		return set_choice(s, id, value);
 	case OPT_TOP:
@@ -196,6 +223,9 @@ set(struct settings *s, int id, const char *value)
 		return regexfilter_focus(&s->filter, value);
 	case OPT_IGNORE:
 		return regexfilter_ignore(&s->filter, value);
+	case OPT_BOTTOM_UP:
+		s->bottom_up = 1;
+		return 0;
 	case OPT_THREAD:
 		s->thread = value;
 		return 0;
@@ -240,6 +270,7 @@ settings_parse(struct settings *s, int argc, char **argv)
 	memset(s, 0, sizeof *s);
 	s->fail_on = KIND_DEFINITE;
 	s->top = -1;
+	s->format = -1;
 	s->given = ~0u;
 	while ((id = options_next(&o)) != OPTIONS_END) {
 		if (id == OPTIONS_ERROR || set(s, id, o.value) != 0)

@@ -19,6 +19,11 @@ static const struct command commands[] = {
 	  "what was never freed and is lost (the default)", leaks_main },
 	{ "growth", FOR_GROWTH, "report.db",
 	  "what grows while the program runs, by size class", growth_main },
+	{ "stacks", FOR_STACKS, "report.db",
+	  "who allocates: a tree of calls, by bytes or blocks", stacks_main },
+	{ "export", FOR_EXPORT, "report.db",
+	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
+	  export_main },
 	{ "history", FOR_HISTORY, "ADDRESS report.db",
 	  "who owned an address (with zrecord --history)", history_main },
 	{ "query", FOR_QUERY, "report.db SQL",
@@ -29,8 +34,7 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "stacks",	   "classes", "threads",
-				     "diff",	   "html",    "export",
+static const char *const later[] = { "classes",	   "threads", "diff", "html",
 				     "flamegraph", "doctor",  NULL };
 
 static const struct command *

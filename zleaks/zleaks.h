@@ -16,6 +16,9 @@
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
  *                print
+ *   calltree.c   all stacks as one tree
+ *   stacks.c     command `stacks`
+ *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
  *   query.c      command `query`; event_table.c: the events as tables
@@ -53,7 +56,9 @@ enum { /* which commands an option belongs to */
        FOR_LEAKS = 1,
        FOR_GROWTH = 2,
        FOR_QUERY = 4,
-       FOR_HISTORY = 8
+       FOR_HISTORY = 8,
+       FOR_STACKS = 16,
+       FOR_EXPORT = 32
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -73,6 +78,9 @@ struct settings {
 	const char *suppressions, *output;
 	enum color color;
 	enum by by;
+	int cost;   /* enum cost */
+	int format; /* of export_formats; -1: none */
+	int bottom_up;
 	unsigned given;	 /* groups of all options seen, ANDed */
 	const char *odd; /* the option that narrowed `given` to 0 */
 };
@@ -85,8 +93,11 @@ struct command {
 	int (*run)(const struct settings *, int argc, char **argv);
 };
 
+extern const char *const export_formats[];
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
+int stacks_main(const struct settings *, int argc, char **argv);
+int export_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 

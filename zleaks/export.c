@@ -1,0 +1,167 @@
+/*
+ * export.c - the command `export`: stacks with their costs in the formats of
+ * flame graph tools, pprof, speedscope, massif's viewers, spreadsheets.
+ */
+#include "export.h"
+
+#include "page_json.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- folded ----------------------------------------------------------- */
+
+/* "main;load;malloc_wrapper 4096": semicolons and line ends part frames. */
+static void
+folded_stack(void *ctx, const struct process *p, int64_t id,
+	     const struct stack *stack, const uint64_t cost[COSTS])
+{
+	struct export *e = ctx;
+	size_t n = stack_frames_worth_showing(stack);
+
+	(void)p, (void)id;
+	if (!cost[e->cost])
+		return;
+	for (size_t i = n; i-- > 0;) {
+		char *name = call_name(stack->frames[i]);
+		for (char *c = name; *c; c++)
+			if (*c == ';')
+				*c = ':';
+		fprintf(e->out, "%s%s", name, i ? ";" : "");
+		free(name);
+	}
+	fprintf(e->out, "%s %llu\n", n ? "" : "?",
+		(unsigned long long)cost[e->cost]);
+}
+
+static void
+folded(struct export *e)
+{
+	calltree_each_stack(e->recording, e->stacks, e->settings, folded_stack,
+			    e);
+}
+
+/* ---- csv and json ----------------------------------------------------- */
+
+static void
+csv_text(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+/* The stack in one field, leaf first, parted by " < ". */
+static void
+csv_stack(void *ctx, const struct process *p, int64_t id,
+	  const struct stack *stack, const uint64_t cost[COSTS])
+{
+	struct export *e = ctx;
+	size_t n = stack_frames_worth_showing(stack);
+	char *line = text_copy("");
+
+	fprintf(e->out, "%lld,%lld,", (long long)p->pid, (long long)id);
+	for (int i = 0; i < COSTS; i++)
+		fprintf(e->out, "%llu,", (unsigned long long)cost[i]);
+	for (size_t i = 0; i < n; i++) {
+		char *name = call_name(stack->frames[i]);
+		char *more = text_format("%s%s%s", line, i ? " < " : "", name);
+		free(name);
+		free(line);
+		line = more;
+	}
+	csv_text(e->out, line);
+	fputs("\r\n", e->out);
+	free(line);
+}
+
+static void
+csv(struct export *e)
+{
+	fputs("pid,stack_id", e->out);
+	for (int i = 0; i < COSTS; i++)
+		fprintf(e->out, ",%s", cost_names[i]);
+	fputs(",stack\r\n", e->out);
+	calltree_each_stack(e->recording, e->stacks, e->settings, csv_stack, e);
+}
+
+struct json_export {
+	struct export *e;
+	struct json_out out;
+};
+
+static void
+json_stack(void *ctx, const struct process *p, int64_t id,
+	   const struct stack *stack, const uint64_t cost[COSTS])
+{
+	struct json_export *j = ctx;
+	json_t *row =
+	    json_checked(json_pack("{s:o}", "pid", page_json_int(p->pid)));
+
+	for (int i = 0; i < COSTS; i++)
+		json_object_set_new(
+		    row, cost_names[i],
+		    json_checked(json_integer((json_int_t)cost[i])));
+	page_json_stack(row, id, stack);
+	json_out_element(&j->out, row);
+}
+
+static void
+json(struct export *e)
+{
+	struct json_export j = { .e = e };
+
+	json_out_begin(&j.out, e->out);
+	json_out_member(&j.out, "format", json_string("zleaks/1"));
+	page_json_problems(&j.out, e->recording);
+	json_out_array(&j.out, "stacks");
+	calltree_each_stack(e->recording, e->stacks, e->settings, json_stack,
+			    &j);
+	json_out_array_end(&j.out);
+	json_out_end(&j.out);
+}
+
+/* ---- the command ------------------------------------------------------ */
+
+const char *const export_formats[] = { "folded", "pprof", "speedscope",
+				       "massif", "csv",	  "json",
+				       NULL };
+static void (*const writers[])(struct export *) = {
+	folded, export_pprof, export_speedscope, export_massif, csv, json
+};
+
+int
+export_main(const struct settings *settings, int argc, char **argv)
+{
+	const char *path = settings_report("export", argc, argv);
+	struct export e = { .settings = settings,
+			    .cost = (enum cost)settings->cost };
+	struct output out;
+
+	if (!path)
+		return EXIT_USAGE;
+	if (settings->format < 0) {
+		message("export: in which format? Try: zleaks export "
+			"--format=folded report.db");
+		return EXIT_USAGE;
+	}
+	e.recording = recording_open(path, settings);
+	e.stacks = stacks_new(e.recording);
+	if (output_open(&out, settings->output) != 0)
+		return EXIT_USAGE;
+	e.out = out.file;
+	writers[settings->format](&e);
+	for (size_t i = 0; i < e.recording->problem_count; i++)
+		message("%s: %s", path, e.recording->problems[i].what);
+	int bad = e.recording->problem_count != 0;
+	stacks_free(e.stacks);
+	recording_close(e.recording);
+	if (output_close(&out) != 0)
+		return EXIT_UNREADABLE;
+	return bad ? EXIT_UNREADABLE : EXIT_CLEAN;
+}
