@@ -113,17 +113,13 @@ write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
 
 static void
 record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
-	     const void *ra, enum zt_call call)
+	     const void *ra, enum zt_call call, const struct zm_entry *at)
 {
 	struct zm_block b;
-	uintptr_t *pcs;
 
 	if (!zm_block_at(p, &b) || !b.region->tags)
 		goto lost;
-	zm_walk_begin(l);
-	unsigned n = zm_unwind_stack(l->pcs, (uintptr_t)ra, &pcs);
-	zm_walk_end(l);
-	uint32_t stack = zm_stack_get(l, pcs, n);
+	uint32_t stack = zm_walk_stack(l, (uintptr_t)ra, at);
 	if (!stack)
 		goto lost;
 	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
@@ -138,7 +134,7 @@ lost:
 
 static void
 hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
-	   enum zt_call call)
+	   enum zt_call call, const struct zm_entry *at)
 {
 	int saved, mine;
 	struct zm_thread *t = enter(&saved);
@@ -146,7 +142,7 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 	if (ensure_session()) {
 		struct zm_lthread *l = writer(t, &mine);
 		if (l)
-			record_alloc(l, p, size, (enum zs_fn)fn, ra, call);
+			record_alloc(l, p, size, (enum zs_fn)fn, ra, call, at);
 		else
 			zm_lost();
 		writer_done(l, mine);
@@ -203,10 +199,10 @@ hook_free(void *p, bool called)
 }
 
 static void
-hook_resize(void *p, size_t size, const void *ra)
+hook_resize(void *p, size_t size, const void *ra, const struct zm_entry *at)
 {
 	hook_free(p, false);
-	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc);
+	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc, at);
 }
 
 /* ---- the rest --------------------------------------------------------- */

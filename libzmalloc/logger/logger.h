@@ -12,21 +12,24 @@
  *     clock_gettime    the vDSO's, no system call, no lock
  *     dl_iterate_phdr  the only portable list of modules (modules.c)
  *     dlopen, dlsym, dlerror  once, from the library's constructor (unwind.c)
- *     unw_backtrace    libunwind's (unwind.c)
+ *     unw_*            libunwind's (unwind.c)
  *     getcontext       once, at exit (unwind.c)
  *     pthread_getattr_np  when a thread ends (scan/ended.c)
  *     mem*, str*, getauxval  pure functions
  *
  * Files: session.c (segment, start), areas.c (access to it), handover.c (to the
  * recorder), launch.c (starts a recorder), ledger.c (regions and tags),
- * stacks.c (trie), modules.c, unwind.c, pause.c (fork), threads.c, counters.c,
+ * stacks.c (trie), modules.c, walk.c (stacks of the moment), rules.c and cfi.c
+ * (how to go up), unwind.c (libunwind), pause.c (fork), threads.c, counters.c,
  * hook.c, record.c (fork, exit, public functions).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
 
 #include <stdbool.h>
+#include <ucontext.h>
 
+#include "logger/cfi.h"
 #include "logger/session.h"
 #include "malloc/hook.h"
 #include "os/lock.h"
@@ -135,6 +138,10 @@ unsigned zm_module_of(uintptr_t pc);
  * table.  Returns 1 when a module is gone, so that its pcs mean nothing any
  * more.  Hold no lock. */
 int zm_modules_refresh(void);
+/* Where the module of pc has its table of frames; false: nowhere. */
+bool zm_module_frames(uintptr_t pc, struct zm_frames *);
+/* The addresses of a loaded module. */
+bool zm_module_range(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 void zm_modules_reset(void); /* for a new session */
 
 /* ---- stacks ----------------------------------------------------------- */
@@ -142,6 +149,18 @@ void zm_modules_reset(void); /* for a new session */
 struct zm_lthread;
 /* Stack id of n return addresses, leaf first; 0 when the table is full. */
 uint32_t zm_stack_get(struct zm_lthread *, const uintptr_t *pcs, unsigned n);
+/* The same for the walk that t->step holds. */
+uint32_t zm_stack_of_walk(struct zm_lthread *);
+/* Changes when nodes or rules became invalid. */
+extern uint32_t zm_stacks_epoch;
+/* Whether pc lies in the loader: what it allocates may be for a new module,
+ * which may come where an older one was. */
+extern uintptr_t zm_loader_start, zm_loader_bytes;
+static inline bool
+zm_stacks_loader(uintptr_t pc)
+{
+	return __builtin_expect(pc - zm_loader_start < zm_loader_bytes, 0);
+}
 /* Looks for modules that came or went; 1 when nodes became invalid.  Hold no
  * lock. */
 int zm_stacks_check_modules(void);
@@ -155,9 +174,66 @@ void zm_stacks_unlock(void);
 
 enum { ZM_WALK_MAX = 4096 }; /* frames that one walk captures at most */
 
+/* A frame: where it goes on, and its stack and frame pointer. */
+struct zm_regs {
+	uintptr_t pc, sp, fp;
+};
+
+/* A frame of the walk before; see walk.c. */
+struct zm_step {
+	struct zm_regs s;
+	uint64_t rule;	/* to its caller */
+	uint32_t node;	/* of the trie */
+	uint32_t words; /* that led to the frames outside this one */
+	bool live;	/* fp matters for the way up */
+};
+
+/* A word of the stack, and what it held. */
+struct zm_word {
+	const uintptr_t *at;
+	uintptr_t value;
+};
+
+/* The stack id of a call that returns to ra, 0 when the table is full. */
+struct zm_lthread;
+uint32_t zm_walk_stack(struct zm_lthread *, uintptr_t ra,
+		       const struct zm_entry *);
+#ifdef ZM_WALK_CHECK
+struct zm_walk_counts {
+	unsigned long walks, checked, met, complex, deep;
+};
+extern struct zm_walk_counts zm_walk_counts;
+#define ZM_WALK_COUNT(what) \
+	__atomic_fetch_add(&zm_walk_counts.what, 1, __ATOMIC_RELAXED)
+bool zm_walk_broken(void);
+void zm_walk_check(struct zm_lthread *, uintptr_t ra);
+void zm_walk_report(void);
+#else
+#define ZM_WALK_COUNT(what) ((void)0)
+#define zm_walk_broken()    false
+static inline void
+zm_walk_check(struct zm_lthread *t, uintptr_t ra)
+{
+	(void)t;
+	(void)ra;
+}
+static inline void
+zm_walk_report(void)
+{
+}
+#endif
+/* libunwind's step from a frame that is on the stack: > 0 done, 0 it was the
+ * outermost, < 0 it cannot be told. */
+int zm_unwind_step(struct zm_lthread *, const struct zm_regs *from,
+		   struct zm_regs *to);
+/* Modules are gone: what libunwind knows of them is void. */
+void zm_unwind_flush(void);
+extern bool zm_unwind_started;
+
 /*
  * Captures return addresses, leaf first, from the caller up, at most max.
- * Returns their number; the one place where an unwinder is plugged in.
+ * Returns their number; the one place where an unwinder is plugged in.  Used
+ * where rules do not do.
  */
 extern unsigned (*zm_unwind)(uintptr_t *pcs, unsigned max);
 
@@ -204,10 +280,18 @@ struct zm_lthread {
 	uint32_t walking; /* in the unwinder; fork waits for that */
 	struct zm_lthread *next, **link; /* on the list of all */
 	struct zs_shard *shard[ZS_ZONES_MAX];
-	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
+	uint32_t cached, cache_epoch;	    /* of cache_pc and cache_node */
+	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
+	uintptr_t pcs[ZM_WALK_MAX];	    /* of the walk in progress */
+	/* walk.c's: the walk before, outermost frame first, the words that it
+	 * read, and the new frames of this one, innermost first */
+	struct zm_step step[ZM_WALK_MAX];
+	struct zm_step fresh[ZM_WALK_MAX];
+	struct zm_word word[3 * ZM_WALK_MAX];
+	uintptr_t cursor[1024]; /* libunwind's */
+	ucontext_t context;
 	/* The stack before, outermost frame first, and its nodes: what two
 	 * stacks have in common is not looked up again.  stacks.c's. */
-	uint32_t cached, cache_epoch;
 	uintptr_t cache_pc[ZM_WALK_MAX];
 	uint32_t cache_node[ZM_WALK_MAX];
 };

@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "logger/logger.h"
 
@@ -23,7 +24,8 @@ struct index {
 static struct index *table; /* atomic */
 static struct zm_lock stacks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 static uint32_t libc_is_up;
-static uint32_t epoch = 1; /* of the node numbers that threads remember */
+uint32_t zm_stacks_epoch = 1;
+uintptr_t zm_loader_start, zm_loader_bytes;
 
 #define PC_MASK ((UINT64_C(1) << 48) - 1)
 
@@ -198,7 +200,7 @@ zm_stacks_check_modules(void)
 	zm_lock(&stacks_lock);
 	if (table)
 		index_grow(table->mask + 1);
-	epoch++;
+	__atomic_fetch_add(&zm_stacks_epoch, 1, __ATOMIC_RELEASE);
 	zm_unlock(&stacks_lock);
 	return 1;
 }
@@ -222,8 +224,9 @@ common(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
 {
 	unsigned d = 0;
 
-	if (t->cache_epoch != __atomic_load_n(&epoch, __ATOMIC_RELAXED)) {
-		t->cache_epoch = epoch;
+	if (t->cache_epoch !=
+	    __atomic_load_n(&zm_stacks_epoch, __ATOMIC_RELAXED)) {
+		t->cache_epoch = zm_stacks_epoch;
 		t->cached = 0;
 	}
 	while (d < n && d < t->cached && t->cache_pc[d] == pcs[n - 1 - d])
@@ -271,14 +274,40 @@ zm_stack_get(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
 	return s ? s : stack_new(node);
 }
 
+uint32_t
+zm_stack_of_walk(struct zm_lthread *t)
+{
+	bool checked = false, again = false;
+	struct zm_step *step = t->step;
+	uint32_t x = t->noded, n = t->frames;
+	uint32_t node = x ? step[x - 1].node : 0;
+
+	for (; x < n; x++) {
+		uint64_t pc = step[x].s.pc & PC_MASK;
+		uint32_t next = child_find(node, pc);
+		if (!next)
+			next = child_make(node, pc, &checked, &again);
+		if (!next)
+			return 0;
+		step[x].node = node = next;
+		t->noded = x + 1;
+	}
+	uint32_t s =
+	    __atomic_load_n(&zm_session.nodes[node].stack, __ATOMIC_ACQUIRE);
+	return s ? s : stack_new(node);
+}
+
 /* ---- start and fork --------------------------------------------------- */
 
 void
 zm_stacks_started(void)
 {
 	uint32_t count = zm_session.h->nodes.count;
+	uintptr_t end;
 
 	zm_modules_refresh();
+	if (zm_module_range(getauxval(AT_BASE), &zm_loader_start, &end))
+		zm_loader_bytes = end - zm_loader_start;
 	zm_lock(&stacks_lock);
 	for (uint32_t n = 1; n < count; n++) {
 		struct zs_node *node = &zm_session.nodes[n];
@@ -294,7 +323,7 @@ void
 zm_stacks_reset(void)
 {
 	zm_lock_init(&stacks_lock, ZM_RANK_LOGGER);
-	epoch++;
+	zm_stacks_epoch++;
 	if (table) {
 		table->used = 0;
 		memset(table->slot, 0,

@@ -47,7 +47,8 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 	got = zm_szone_batch_malloc(z->szone, ask->size, out, n);
 	int e = errno;
 	for (unsigned i = 0; recorded(z) && i < got; i++)
-		zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call);
+		zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call,
+			       &ask->at);
 	errno = e;
 	if (!got && n)
 		zm_no_memory();

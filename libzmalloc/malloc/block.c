@@ -62,7 +62,7 @@ static void
 tell_alloc(void *p, const struct zm_ask *a)
 {
 	int e = errno;
-	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call);
+	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call, &a->at);
 	errno = e;
 }
 
@@ -78,7 +78,7 @@ static void
 tell_resize(void *p, const struct zm_ask *a)
 {
 	int e = errno;
-	zm_hook->resize(p, a->size, a->ra);
+	zm_hook->resize(p, a->size, a->ra, &a->at);
 	errno = e;
 }
 
@@ -184,8 +184,11 @@ zm_block_new(const struct zm_ask *a)
 void *
 zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	void *p = zm_block_new(&(struct zm_ask){
-	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
+	void *p = zm_block_new(&(struct zm_ask){ .size = size,
+						 .fn = fn,
+						 .call = ZT_CALL_malloc,
+						 .ra = ra,
+						 .at = ZM_ENTRY(ra) });
 	ZM_TRACE_END(malloc, size, p);
 	return p;
 }
@@ -197,7 +200,8 @@ zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra)
 						 .zero = true,
 						 .fn = fn,
 						 .call = ZT_CALL_calloc,
-						 .ra = ra });
+						 .ra = ra,
+						 .at = ZM_ENTRY(ra) });
 	ZM_TRACE_END(calloc, size, p);
 	return p;
 }

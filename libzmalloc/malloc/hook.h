@@ -39,14 +39,21 @@ enum zm_fn { /* the values of enum zs_fn in logger/session.h */
 	     ZM_FN_ZONE
 };
 
+/* The caller of an entry point at the moment of the call: its stack pointer
+ * behind the return address, its frame pointer.  All 0: not known. */
+struct zm_entry {
+	uintptr_t sp, fp;
+};
+
 struct zm_hook {
 	/* call: the trace point that it counts for */
 	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra,
-		      enum zt_call call);
+		      enum zt_call call, const struct zm_entry *at);
 	/* called: by a call of free, not by realloc or the end of a zone */
 	void (*free)(void *p, bool called);
 	/* realloc in place: one free and one allocation of the same block */
-	void (*resize)(void *p, size_t size, const void *ra);
+	void (*resize)(void *p, size_t size, const void *ra,
+		       const struct zm_entry *at);
 	/* a zone was created, renamed or destroyed */
 	void (*zone)(uint16_t id, const char *name);
 	/* a thread that has a zm_thread ends (its logger pointer may be set) */
