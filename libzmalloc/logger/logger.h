@@ -128,7 +128,15 @@ void zm_ledger_observe(void);
 /* The region with this id if there is one; lock-free, may be stale. */
 struct zm_region *zm_ledger_region(uint32_t id);
 /* Usable bytes of the block of a tag of region r. */
-size_t zm_tag_usable(const struct zm_region *r, uint64_t w1);
+static inline size_t
+zm_tag_usable(const struct zm_region *r, uint64_t w1)
+{
+	if (r->tier == ZM_TIER_NANO)
+		return r->quantum;
+	if (r->tier == ZM_TIER_LARGE)
+		return zm_session.regions[r->id].bytes;
+	return (size_t)zs_tag_quanta(w1) * r->quantum;
+}
 
 /* ---- modules ---------------------------------------------------------- */
 
@@ -149,8 +157,12 @@ void zm_modules_reset(void); /* for a new session */
 struct zm_lthread;
 /* Stack id of n return addresses, leaf first; 0 when the table is full. */
 uint32_t zm_stack_get(struct zm_lthread *, const uintptr_t *pcs, unsigned n);
-/* The same for the walk that t->step holds. */
-uint32_t zm_stack_of_walk(struct zm_lthread *);
+/* The node of a child, made if need be; 0 when there is no room, or when nodes
+ * became invalid.  checked: this walk has looked for new modules. */
+uint32_t zm_node_look_up(struct zm_lthread *, uint32_t parent, uint64_t pc,
+			 bool *checked);
+/* The stack that ends at this node. */
+uint32_t zm_stack_new(uint32_t node);
 /* Changes when nodes or rules became invalid. */
 extern uint32_t zm_stacks_epoch;
 /* Whether pc lies in the loader: what it allocates may be for a new module,
@@ -188,6 +200,14 @@ struct zm_step {
 	bool live;	/* fp matters for the way up */
 };
 
+/* A child of a node that was looked up: key is its pc and the low bits of the
+ * parent. */
+enum { ZM_KIDS = 1024 };
+struct zm_kid {
+	uint64_t key;
+	uint32_t parent, node;
+};
+
 /* A word of the stack, and what it held. */
 struct zm_word {
 	const uintptr_t *at;
@@ -198,6 +218,14 @@ struct zm_word {
 struct zm_lthread;
 uint32_t zm_walk_stack(struct zm_lthread *, uintptr_t ra,
 		       const struct zm_entry *);
+/* A walk in progress. */
+struct zm_climb {
+	struct zm_lthread *t;
+	struct zm_regs s; /* the frame that is next */
+	unsigned left;	  /* remembered frames that may still be met */
+	unsigned fresh;	  /* new ones so far */
+};
+
 #ifdef ZM_WALK_CHECK
 struct zm_walk_counts {
 	unsigned long walks, checked, met, complex, deep;
@@ -206,15 +234,15 @@ extern struct zm_walk_counts zm_walk_counts;
 #define ZM_WALK_COUNT(what) \
 	__atomic_fetch_add(&zm_walk_counts.what, 1, __ATOMIC_RELAXED)
 bool zm_walk_broken(void);
-void zm_walk_check(struct zm_lthread *, uintptr_t ra);
+void zm_walk_check(const struct zm_climb *, uintptr_t ra);
 void zm_walk_report(void);
 #else
 #define ZM_WALK_COUNT(what) ((void)0)
 #define zm_walk_broken()    false
 static inline void
-zm_walk_check(struct zm_lthread *t, uintptr_t ra)
+zm_walk_check(const struct zm_climb *c, uintptr_t ra)
 {
-	(void)t;
+	(void)c;
 	(void)ra;
 }
 static inline void
@@ -280,9 +308,12 @@ struct zm_lthread {
 	uint32_t walking; /* in the unwinder; fork waits for that */
 	struct zm_lthread *next, **link; /* on the list of all */
 	struct zs_shard *shard[ZS_ZONES_MAX];
-	uint32_t cached, cache_epoch;	    /* of cache_pc and cache_node */
+	struct zm_chunks *chunks;     /* this thread's tallies; counters.c's */
+	uint32_t cached, cache_epoch; /* of cache_pc and cache_node */
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
-	uintptr_t pcs[ZM_WALK_MAX];	    /* of the walk in progress */
+	uintptr_t last_sp, last_pc;	    /* where the walk before began */
+	struct zm_kid kid[ZM_KIDS];
+	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
 	/* walk.c's: the walk before, outermost frame first, the words that it
 	 * read, and the new frames of this one, innermost first */
 	struct zm_step step[ZM_WALK_MAX];
@@ -295,6 +326,23 @@ struct zm_lthread {
 	uintptr_t cache_pc[ZM_WALK_MAX];
 	uint32_t cache_node[ZM_WALK_MAX];
 };
+
+#define ZM_PC_MASK ((UINT64_C(1) << 48) - 1)
+
+/* What is known of a child: the product does not wait for the parent. */
+static inline struct zm_kid *
+zm_kid_of(struct zm_lthread *t, uint32_t parent, uint64_t pc)
+{
+	uint64_t h = pc * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+
+	return &t->kid[(h + parent * 5) & (ZM_KIDS - 1)];
+}
+
+static inline uint64_t
+zm_kid_key(uint32_t parent, uint64_t pc)
+{
+	return pc | (uint64_t)parent << 48;
+}
 
 static inline void
 zm_walk_end(struct zm_lthread *t)
@@ -319,15 +367,13 @@ void zm_threads_reset(void);
 /* Names as they are now, of the threads that still run. */
 void zm_threads_names(void);
 
-void zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-		    uint32_t stack, uint64_t size, enum zt_call call);
-void zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls,
-		   uint32_t stack, uint64_t size, int temporary, int called);
 /* Counts an internal trace point. */
 void zm_count_point(enum zt_point point, unsigned zone);
 /* Publishes what the thread holds back. */
 void zm_count_flush(struct zm_lthread *t);
 void zm_shards_release(struct zm_lthread *t);
+void zm_tallies_release(struct zm_lthread *t);
+void zm_tallies_reset(void);
 
 /* Writes the names of the zones; for a new session. */
 void zm_hook_zones(void);
@@ -360,16 +406,6 @@ zm_add_own(uint64_t *p, uint64_t v)
 #else
 	__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
 #endif
-}
-
-/* For words that all threads write. */
-static inline void
-zm_add_shared(uint64_t *p, uint64_t v)
-{
-	if (zm_multi)
-		__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
-	else
-		zm_add_own(p, v);
 }
 
 #endif

@@ -10,58 +10,28 @@
 
 #include <string.h>
 
-enum { RULES_MIN = 1 << 12, FAR = 1 << 20 };
+enum { RULES_MIN = 1 << 12 };
 
-struct entry {
-	uintptr_t pc;  /* atomic; 0: empty */
-	uint64_t rule; /* atomic */
-};
-
-struct rules {
-	uint32_t mask, used;
-	struct entry entry[];
-};
-
-static struct rules *rules; /* atomic */
+struct zm_rules *zm_rules;
 static struct zm_lock rules_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 
-static inline uint32_t
-hash(uintptr_t pc)
-{
-	return (uint32_t)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 32);
-}
+/* ---- writing; rules_lock held ----------------------------------------- */
 
 /* The entry of pc, or the empty one where it would go. */
-static inline struct entry *
-find(struct rules *r, uintptr_t pc)
+static struct zm_rule *
+find(struct zm_rules *r, uintptr_t pc)
 {
-	for (uint32_t i = hash(pc);; i++) {
-		struct entry *e = &r->entry[i & r->mask];
-		uintptr_t at = __atomic_load_n(&e->pc, __ATOMIC_ACQUIRE);
-		if (at == pc || !at)
+	for (uint64_t i = zm_rule_hash(pc);; i++) {
+		struct zm_rule *e = &r->entry[i & r->mask];
+		if (e->pc == pc || !e->pc)
 			return e;
 	}
 }
 
-uint64_t
-zm_rule_known(uintptr_t pc)
-{
-	struct rules *r = __atomic_load_n(&rules, __ATOMIC_ACQUIRE);
-
-	if (__builtin_expect(!r || !pc, 0))
-		return ZM_RULE_NONE;
-	const struct entry *e = find(r, pc);
-	return __builtin_expect(e->pc == pc, 1)
-		   ? __atomic_load_n(&e->rule, __ATOMIC_RELAXED)
-		   : (uint64_t)ZM_RULE_NONE;
-}
-
-/* ---- writing; rules_lock held ----------------------------------------- */
-
 static void
-put(struct rules *r, uintptr_t pc, uint64_t rule)
+put(struct zm_rules *r, uintptr_t pc, uint64_t rule)
 {
-	struct entry *e = find(r, pc);
+	struct zm_rule *e = find(r, pc);
 
 	__atomic_store_n(&e->rule, rule, __ATOMIC_RELAXED);
 	if (e->pc == pc)
@@ -73,55 +43,32 @@ put(struct rules *r, uintptr_t pc, uint64_t rule)
 static bool
 grow(uint32_t slots)
 {
-	size_t bytes = sizeof(struct rules) + sizeof(struct entry) * slots;
-	struct rules *r = zm_logger_alloc(bytes);
+	size_t bytes = sizeof(struct zm_rules) + sizeof(struct zm_rule) * slots;
+	struct zm_rules *r = zm_logger_alloc(bytes);
 
 	if (!r)
 		return false;
 	memset(r, 0, bytes);
 	r->mask = slots - 1;
-	for (uint32_t i = 0; rules && i <= rules->mask; i++) {
-		const struct entry *e = &rules->entry[i];
+	for (uint32_t i = 0; zm_rules && i <= zm_rules->mask; i++) {
+		const struct zm_rule *e = &zm_rules->entry[i];
 		if (e->pc && e->rule != ZM_RULE_NONE)
 			put(r, e->pc, e->rule);
 	}
-	__atomic_store_n(&rules, r, __ATOMIC_RELEASE);
+	__atomic_store_n(&zm_rules, r, __ATOMIC_RELEASE);
 	return true;
 }
 
 static bool
 room(void)
 {
-	if (!rules)
+	if (!zm_rules)
 		return grow(RULES_MIN);
-	return rules->used < rules->mask / 2 || grow((rules->mask + 1) * 2);
+	return zm_rules->used < zm_rules->mask / 2 ||
+	       grow((zm_rules->mask + 1) * 2);
 }
 
 /* ---- learning --------------------------------------------------------- */
-
-bool
-zm_rule_step(uint64_t rule, const struct zm_regs *from, struct zm_regs *to)
-{
-	enum zm_rule_kind kind = zm_rule_kind(rule);
-	uintptr_t base = kind == ZM_RULE_SP ? from->sp : from->fp;
-	uintptr_t cfa = base + (uintptr_t)zm_rule_offset(rule);
-
-	if (kind != ZM_RULE_SP) {
-		/* what a frame pointer points to lies above the frame */
-		if (base % sizeof base || cfa - from->sp >= FAR)
-			return false;
-		if (kind == ZM_RULE_DEREF)
-			cfa = *(const uintptr_t *)cfa;
-	}
-	if (cfa % sizeof cfa || cfa <= from->sp || cfa - from->sp >= FAR)
-		return false;
-	to->sp = cfa;
-	to->pc = *(const uintptr_t *)(cfa - zm_rule_ra_at(rule));
-	to->fp = zm_rule_saves_fp(rule)
-		     ? *(const uintptr_t *)(cfa - zm_rule_fp_at(rule))
-		     : from->fp;
-	return true;
-}
 
 static bool
 equal(const struct zm_regs *a, const struct zm_regs *b)
@@ -156,7 +103,7 @@ zm_rule_learn(struct zm_lthread *t, const struct zm_regs *s)
 	uint64_t rule = decode(t, s);
 	zm_lock(&rules_lock);
 	if (room())
-		put(rules, s->pc, rule);
+		put(zm_rules, s->pc, rule);
 	zm_unlock(&rules_lock);
 	return rule;
 }
@@ -167,8 +114,8 @@ void
 zm_rules_drop(uintptr_t start, uintptr_t end)
 {
 	zm_lock(&rules_lock);
-	for (uint32_t i = 0; rules && i <= rules->mask; i++) {
-		struct entry *e = &rules->entry[i];
+	for (uint32_t i = 0; zm_rules && i <= zm_rules->mask; i++) {
+		struct zm_rule *e = &zm_rules->entry[i];
 		if (e->pc > start && e->pc <= end)
 			__atomic_store_n(&e->rule, ZM_RULE_NONE,
 					 __ATOMIC_RELAXED);

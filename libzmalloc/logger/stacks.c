@@ -7,6 +7,7 @@
  * grown under stacks_lock; tables that were outgrown are kept, a reader may
  * still be in one.  Called by hook.c for each allocation.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -26,8 +27,6 @@ static struct zm_lock stacks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 static uint32_t libc_is_up;
 uint32_t zm_stacks_epoch = 1;
 uintptr_t zm_loader_start, zm_loader_bytes;
-
-#define PC_MASK ((UINT64_C(1) << 48) - 1)
 
 static inline uint32_t
 mix(uint32_t parent, uint64_t pc)
@@ -195,7 +194,13 @@ stack_new(uint32_t n)
 int
 zm_stacks_check_modules(void)
 {
-	if (!libc_is_up || !zm_modules_refresh())
+	int saved = errno;
+
+	if (!libc_is_up)
+		return 0;
+	int gone = zm_modules_refresh();
+	errno = saved;
+	if (!gone)
 		return 0;
 	zm_lock(&stacks_lock);
 	if (table)
@@ -244,7 +249,7 @@ walk_in(struct zm_lthread *t, const uintptr_t *pcs, unsigned n, bool *again)
 
 	*again = false;
 	for (; d < n; d++) {
-		uint64_t pc = pcs[n - 1 - d] & PC_MASK;
+		uint64_t pc = pcs[n - 1 - d] & ZM_PC_MASK;
 		uint32_t next = child_find(node, pc);
 		if (!next)
 			next = child_make(node, pc, &checked, again);
@@ -275,26 +280,24 @@ zm_stack_get(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
 }
 
 uint32_t
-zm_stack_of_walk(struct zm_lthread *t)
+zm_node_look_up(struct zm_lthread *t, uint32_t parent, uint64_t pc,
+		bool *checked)
 {
-	bool checked = false, again = false;
-	struct zm_step *step = t->step;
-	uint32_t x = t->noded, n = t->frames;
-	uint32_t node = x ? step[x - 1].node : 0;
+	bool again = false;
+	uint32_t n = child_find(parent, pc);
 
-	for (; x < n; x++) {
-		uint64_t pc = step[x].s.pc & PC_MASK;
-		uint32_t next = child_find(node, pc);
-		if (!next)
-			next = child_make(node, pc, &checked, &again);
-		if (!next)
-			return 0;
-		step[x].node = node = next;
-		t->noded = x + 1;
-	}
-	uint32_t s =
-	    __atomic_load_n(&zm_session.nodes[node].stack, __ATOMIC_ACQUIRE);
-	return s ? s : stack_new(node);
+	if (!n)
+		n = child_make(parent, pc, checked, &again);
+	if (n)
+		*zm_kid_of(t, parent, pc) =
+		    (struct zm_kid){ zm_kid_key(parent, pc), parent, n };
+	return n;
+}
+
+uint32_t
+zm_stack_new(uint32_t node)
+{
+	return stack_new(node);
 }
 
 /* ---- start and fork --------------------------------------------------- */

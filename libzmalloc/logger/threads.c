@@ -128,6 +128,7 @@ zm_lthread_exit(void *logger)
 		zm_count_flush(l);
 		zm_ended_note();
 		zm_shards_release(l);
+		zm_tallies_release(l);
 		list_remove(l);
 	}
 	zm_logger_free(l);
@@ -140,6 +141,7 @@ zm_threads_reset(void)
 	orphan_taken = 0;
 	zm_lock_init(&list_lock, ZM_RANK_LOGGER);
 	list = NULL;
+	zm_tallies_reset();
 }
 
 void

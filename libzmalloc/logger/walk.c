@@ -11,54 +11,49 @@
  *
  * Where rules do not do, libunwind walks the whole stack.  Called by hook.c.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "logger/logger.h"
 #include "logger/rules.h"
 
-enum { OWN_FRAMES = 32, TRIES = 3 };
+/* Moves of two words at once would wait for the single stores before them. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-slp-vectorize")
+#endif
 
-/* A walk in progress. */
-struct climb {
-	struct zm_lthread *t;
-	struct zm_regs s; /* the frame that is next */
-	unsigned left;	  /* remembered frames that may still be met */
-	unsigned fresh;	  /* new ones so far */
-};
+enum { OWN_FRAMES = 32, TRIES = 3 };
 
 enum outcome { DONE, AGAIN, COMPLEX, DEEP };
 
 /* ---- what the walk before knows ---------------------------------------- */
 
 static inline bool
-meets(struct climb *c)
+differs(const struct zm_word *w)
 {
-	const struct zm_step *old = c->t->step;
-	unsigned n = c->left;
-
-	while (n && old[n - 1].s.sp < c->s.sp)
-		n--;
-	c->left = n;
-	if (!n)
-		return false;
-	old += n - 1;
-	return old->s.sp == c->s.sp && old->s.pc == c->s.pc &&
-	       (!old->live || old->s.fp == c->s.fp);
+	return __builtin_expect(*w->at != w->value, 0) && !zm_walk_broken();
 }
 
 /* How many words are not known to be the same, counted from the outermost. */
 static inline unsigned
 compare(const struct zm_word *word, unsigned n)
 {
-	while (n && (*word[n - 1].at == word[n - 1].value || zm_walk_broken()))
-		n--;
-	return n;
+	const struct zm_word *w = word + n;
+
+	for (; w - word >= 4; w -= 4) {
+		if (differs(&w[-1]) || differs(&w[-2]) || differs(&w[-3]) ||
+		    differs(&w[-4]))
+			break;
+	}
+	while (w > word && !differs(w - 1))
+		w--;
+	return (unsigned)(w - word);
 }
 
 /* The frames from the one that was met to the last whose words are the same
  * are part of the new walk.  Goes on from that one. */
-static void
-take(struct climb *c, unsigned words)
+static __attribute__((noinline)) void
+take(struct zm_climb *c, unsigned words)
 {
 	const struct zm_step *old = c->t->step;
 	unsigned k = c->left - 1;
@@ -80,95 +75,117 @@ take(struct climb *c, unsigned words)
 /* ---- going up ---------------------------------------------------------- */
 
 static __attribute__((noinline, cold)) uint64_t
-learn(struct climb *c)
+learn(struct zm_climb *c)
 {
+	int saved = errno;
+
 	zm_walk_begin(c->t);
 	uint64_t rule = zm_rule_learn(c->t, &c->s);
 	zm_walk_end(c->t);
+	errno = saved;
 	return rule;
 }
 
 static inline uint64_t
-rule_of(struct climb *c)
+rule_of(struct zm_climb *c, const struct zm_regs *s)
 {
-	uint64_t rule = zm_rule_known(c->s.pc);
+	uint64_t rule = zm_rule_known(s->pc);
 
-	return __builtin_expect(rule != ZM_RULE_NONE, 1) ? rule : learn(c);
+	if (__builtin_expect(rule != ZM_RULE_NONE, 1))
+		return rule;
+	c->s = *s;
+	return learn(c);
 }
 
+/* Whether the frame is old[n - 1]. */
 static inline bool
-up(struct climb *c, uint64_t rule)
+is_old(const struct zm_step *old, unsigned n, const struct zm_regs *s)
 {
-	struct zm_regs from = c->s;
-
-	return zm_rule_step(rule, &from, &c->s);
+	return n && old[n - 1].s.sp == s->sp && old[n - 1].s.pc == s->pc &&
+	       (!old[n - 1].live || old[n - 1].s.fp == s->fp);
 }
 
-static enum outcome
-climb(struct climb *c)
+/* Field by field: larger moves would wait for the stores of before. */
+static inline void
+note(struct zm_step *to, const struct zm_regs *s, uint64_t rule)
 {
-	for (;;) {
-		uint64_t rule;
-		if (c->fresh + c->left >= ZM_WALK_MAX)
-			return DEEP;
-		if (meets(c)) {
-			unsigned n =
-			    compare(c->t->word, c->t->step[c->left - 1].words);
-			if (!n) {
+	to->s.pc = s->pc;
+	to->s.sp = s->sp;
+	to->s.fp = s->fp;
+	to->rule = rule;
+}
+
+static inline enum outcome
+climb(struct zm_climb *c)
+{
+	struct zm_lthread *t = c->t;
+	const struct zm_step *old = t->step;
+	struct zm_regs s = c->s, next;
+	unsigned left = c->left;
+	uint64_t rule;
+
+	for (;; s = next) {
+		while (left && old[left - 1].s.sp < s.sp)
+			left--;
+		if (is_old(old, left, &s)) {
+			unsigned n = compare(t->word, old[left - 1].words);
+			c->left = left;
+			if (__builtin_expect(!n, 1)) {
 				ZM_WALK_COUNT(met);
 				return DONE;
 			}
+			c->s = s;
 			take(c, n);
-			rule = c->t->fresh[c->fresh - 1].rule;
+			s = c->s;
+			left = c->left;
+			rule = t->fresh[c->fresh - 1].rule;
 		} else {
-			rule = rule_of(c);
-			c->t->fresh[c->fresh++] =
-			    (struct zm_step){ .s = c->s, .rule = rule };
+			rule = rule_of(c, &s);
+			note(&t->fresh[c->fresh++], &s, rule);
 		}
-		switch (zm_rule_kind(rule)) {
-		case ZM_RULE_NONE:
-			return AGAIN;
-		case ZM_RULE_END:
+		if (__builtin_expect(zm_rule_kind(rule) > ZM_RULE_DEREF ||
+					 zm_rule_kind(rule) == ZM_RULE_NONE,
+				     0)) {
 			c->left = 0;
-			return DONE;
-		case ZM_RULE_COMPLEX:
-			return COMPLEX;
-		default:
-			if (!up(c, rule))
-				return COMPLEX;
+			return zm_rule_kind(rule) == ZM_RULE_END    ? DONE
+			       : zm_rule_kind(rule) == ZM_RULE_NONE ? AGAIN
+								    : COMPLEX;
 		}
+		if (c->fresh + left >= ZM_WALK_MAX - 1)
+			return DEEP;
+		if (!zm_rule_step(rule, &s, &next))
+			return COMPLEX;
 	}
 }
 
 /* ---- remembering ------------------------------------------------------- */
 
 /* The words that led from the frame inside to this one. */
-static unsigned
+static inline unsigned
 note_words(struct zm_word *word, unsigned n, const struct zm_step *s,
 	   const struct zm_step *inside)
 {
 	uintptr_t cfa = s->s.sp;
 	uint64_t rule = inside->rule;
 
-	if (zm_rule_saves_fp(rule) && s->live)
-		word[n++] = (struct zm_word){
-			(const uintptr_t *)(cfa - zm_rule_fp_at(rule)), s->s.fp
-		};
-	word[n++] =
-	    (struct zm_word){ (const uintptr_t *)(cfa - zm_rule_ra_at(rule)),
-			      s->s.pc };
-	if (zm_rule_kind(rule) == ZM_RULE_DEREF)
-		word[n++] = (struct zm_word){
-			(const uintptr_t *)(inside->s.fp +
-					    (uintptr_t)zm_rule_offset(rule)),
-			cfa
-		};
+	if (zm_rule_saves_fp(rule) && s->live) {
+		word[n].at = (const uintptr_t *)(cfa - zm_rule_fp_at(rule));
+		word[n++].value = s->s.fp;
+	}
+	word[n].at = (const uintptr_t *)(cfa - zm_rule_ra_at(rule));
+	word[n++].value = s->s.pc;
+	if (__builtin_expect(zm_rule_kind(rule) == ZM_RULE_DEREF, 0)) {
+		word[n].at =
+		    (const uintptr_t *)(inside->s.fp +
+					(uintptr_t)zm_rule_offset(rule));
+		word[n++].value = cfa;
+	}
 	return n;
 }
 
 /* Whether what the frame pointer holds in this frame decides how a walk goes
  * on from here. */
-static bool
+static inline bool
 fp_matters(const struct zm_step *s, bool outside)
 {
 	enum zm_rule_kind kind = zm_rule_kind(s->rule);
@@ -178,15 +195,17 @@ fp_matters(const struct zm_step *s, bool outside)
 	return !zm_rule_saves_fp(s->rule) && outside;
 }
 
-static void
-remember(struct climb *c)
+static __attribute__((noinline)) void
+remember(struct zm_climb *c)
 {
 	struct zm_lthread *t = c->t;
 	unsigned base = c->left, n = base + c->fresh;
 	struct zm_step *s = t->step;
 
 	for (unsigned x = base; x < n; x++) {
-		s[x] = t->fresh[n - 1 - x];
+		const struct zm_step *f = &t->fresh[n - 1 - x];
+		note(&s[x], &f->s, f->rule);
+		s[x].node = f->node;
 		s[x].live = fp_matters(&s[x], x && s[x - 1].live);
 	}
 	if (!base)
@@ -218,21 +237,23 @@ here(struct zm_regs *s)
 
 /* Through the frames of this library to the one that called it. */
 static __attribute__((noinline)) enum outcome
-leave_library(struct climb *c, uintptr_t ra)
+leave_library(struct zm_climb *c, uintptr_t ra)
 {
 	here(&c->s);
 	for (int i = 0; i < OWN_FRAMES && c->s.pc != ra; i++) {
-		uint64_t rule = rule_of(c);
+		struct zm_regs s = c->s;
+		uint64_t rule = rule_of(c, &s);
 		if (zm_rule_kind(rule) == ZM_RULE_NONE)
 			return AGAIN;
-		if (zm_rule_kind(rule) > ZM_RULE_DEREF || !up(c, rule))
+		if (zm_rule_kind(rule) > ZM_RULE_DEREF ||
+		    !zm_rule_step(rule, &s, &c->s))
 			return COMPLEX;
 	}
 	return c->s.pc == ra ? DONE : COMPLEX;
 }
 
-static enum outcome
-begin(struct climb *c, uintptr_t ra, const struct zm_entry *entry)
+static inline enum outcome
+begin(struct zm_climb *c, uintptr_t ra, const struct zm_entry *entry)
 {
 	struct zm_lthread *t = c->t;
 	uint32_t now = __atomic_load_n(&zm_stacks_epoch, __ATOMIC_ACQUIRE);
@@ -240,6 +261,7 @@ begin(struct climb *c, uintptr_t ra, const struct zm_entry *entry)
 	if (__builtin_expect(t->walk_epoch != now, 0)) {
 		t->walk_epoch = now;
 		t->frames = t->noded = 0;
+		memset(t->kid, 0, sizeof t->kid);
 	}
 	c->left = t->frames;
 	c->fresh = 0;
@@ -318,10 +340,12 @@ static __attribute__((noinline)) uint32_t
 by_libunwind(struct zm_lthread *t, uintptr_t ra)
 {
 	uintptr_t *pcs;
+	int saved = errno;
 
 	zm_walk_begin(t);
 	unsigned n = zm_unwind_stack(t->pcs, ra, &pcs);
 	zm_walk_end(t);
+	errno = saved;
 	return zm_stack_get(t, pcs, n);
 }
 
@@ -329,11 +353,13 @@ by_libunwind(struct zm_lthread *t, uintptr_t ra)
 
 /* More frames than are kept: the leaf half and the root half. */
 static __attribute__((noinline)) uint32_t
-deeper(struct zm_lthread *t)
+deeper(struct zm_climb *c)
 {
+	struct zm_lthread *t = c->t;
 	unsigned depth = zm_session.depth, leaf = (depth + 1) / 2;
 	unsigned n = 0;
 
+	remember(c);
 	for (; n < leaf; n++)
 		t->pcs[n] = t->step[t->frames - 1 - n].s.pc;
 	t->pcs[n++] = ZS_PC_CUT;
@@ -342,23 +368,82 @@ deeper(struct zm_lthread *t)
 	return zm_stack_get(t, t->pcs, n);
 }
 
-static uint32_t
-record(struct climb *c)
+static inline uint32_t
+child(struct zm_lthread *t, uint32_t parent, uintptr_t pc, bool *checked)
+{
+	pc &= ZM_PC_MASK;
+	const struct zm_kid *k = zm_kid_of(t, parent, pc);
+
+	if (__builtin_expect(
+		k->key == zm_kid_key(parent, pc) && k->parent == parent, 1))
+		return k->node;
+	return zm_node_look_up(t, parent, pc, checked);
+}
+
+/* Nodes for remembered frames that have none yet; the last one's. */
+static __attribute__((noinline)) uint32_t
+name_old(struct zm_lthread *t, unsigned n, bool *checked)
+{
+	struct zm_step *s = t->step;
+	uint32_t node = t->noded ? s[t->noded - 1].node : 0;
+
+	for (; t->noded < n; t->noded++) {
+		node = child(t, node, s[t->noded].s.pc, checked);
+		if (!node)
+			return 0;
+		s[t->noded].node = node;
+	}
+	return node;
+}
+
+/*
+ * Frames that were met once are not worth remembering: the next walk mostly
+ * has others in their place.  What is remembered need not be the walk before,
+ * any one of before will do.
+ */
+static inline bool
+worth(struct zm_climb *c, uintptr_t sp, uintptr_t pc)
 {
 	struct zm_lthread *t = c->t;
+	bool twice = t->last_sp == sp && t->last_pc == pc;
 
-	if (c->fresh || c->left != t->frames)
+	t->last_sp = sp;
+	t->last_pc = pc;
+	return twice || c->fresh > 2;
+}
+
+static inline uint32_t
+record(struct zm_climb *c, uintptr_t sp, uintptr_t pc)
+{
+	struct zm_lthread *t = c->t;
+	unsigned left = c->left;
+	bool checked = false;
+	uint32_t node = 0;
+
+	if (left)
+		node = left <= t->noded ? t->step[left - 1].node
+					: name_old(t, left, &checked);
+	if (left && !node)
+		return 0;
+	for (unsigned i = c->fresh; i--;) {
+		node = child(t, node, t->fresh[i].s.pc, &checked);
+		t->fresh[i].node = node;
+		if (!node)
+			return 0;
+	}
+	if (c->fresh && worth(c, sp, pc)) {
 		remember(c);
-	zm_walk_check(t, t->step[t->frames - 1].s.pc);
-	if (t->frames > zm_session.depth)
-		return deeper(t);
-	return zm_stack_of_walk(t);
+		t->noded = t->frames;
+	}
+	uint32_t s =
+	    __atomic_load_n(&zm_session.nodes[node].stack, __ATOMIC_ACQUIRE);
+	return __builtin_expect(s != 0, 1) ? s : zm_stack_new(node);
 }
 
 uint32_t
 zm_walk_stack(struct zm_lthread *t, uintptr_t ra, const struct zm_entry *entry)
 {
-	struct climb c = { .t = t };
+	struct zm_climb c = { .t = t };
 
 	ZM_WALK_COUNT(walks);
 	if (zm_stacks_loader(ra))
@@ -368,7 +453,10 @@ zm_walk_stack(struct zm_lthread *t, uintptr_t ra, const struct zm_entry *entry)
 		if (o == DONE)
 			o = climb(&c);
 		if (o == DONE) {
-			uint32_t stack = record(&c);
+			zm_walk_check(&c, ra);
+			uint32_t stack = c.left + c.fresh > zm_session.depth
+					     ? deeper(&c)
+					     : record(&c, entry->sp, ra);
 			if (stack || t->walk_epoch == zm_stacks_epoch)
 				return stack;
 		} else if (o != AGAIN) {

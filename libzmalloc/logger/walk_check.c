@@ -53,36 +53,45 @@ say_pc(const char *who, unsigned i, uintptr_t pc)
 	say(2, "%s %u: %lx = %lx + %lx\n", who, i, pc, start, pc - start);
 }
 
-static void
-differ(const struct zm_lthread *t, const uintptr_t *theirs, unsigned n)
+static uintptr_t
+frame(const struct zm_climb *c, unsigned i)
 {
-	say(2, "walks differ: %u frames, libunwind has %u\n", t->frames, n);
-	for (unsigned i = 0; i < t->frames; i++)
-		say_pc("ours", i, t->step[t->frames - 1 - i].s.pc);
+	return i < c->fresh ? c->t->fresh[i].s.pc
+			    : c->t->step[c->left - 1 - (i - c->fresh)].s.pc;
+}
+
+static void
+differ(const struct zm_climb *c, const uintptr_t *theirs, unsigned n)
+{
+	say(2, "walks differ: %u + %u frames, libunwind has %u\n", c->fresh,
+	    c->left, n);
+	for (unsigned i = 0; i < c->fresh + c->left; i++)
+		say_pc("ours", i, frame(c, i));
 	for (unsigned i = 0; i < n; i++)
 		say_pc("libunwind", i, theirs[i]);
 	abort();
 }
 
-/* The walk in t->step, which begins at ra. */
+/* A walk that is done, and begins at ra. */
 void
-zm_walk_check(struct zm_lthread *t, uintptr_t ra)
+zm_walk_check(const struct zm_climb *c, uintptr_t ra)
 {
-	uintptr_t *pcs = t->pcs;
+	uintptr_t *pcs = c->t->pcs;
 	unsigned n = zm_unwind(pcs, ZM_WALK_MAX - 1);
+	unsigned ours = c->fresh + c->left;
 	bool all = n < ZM_WALK_MAX - 1;
 
 	for (unsigned i = 0; i < 32 && n && pcs[0] != ra; i++) {
 		pcs++;
 		n--;
 	}
-	if (t->frames > n ? all : t->frames < n)
-		differ(t, pcs, n);
-	for (unsigned i = 0; i < n && i < t->frames; i++) {
-		if (pcs[i] != t->step[t->frames - 1 - i].s.pc)
-			differ(t, pcs, n);
+	if (ours > n ? all : ours < n)
+		differ(c, pcs, n);
+	for (unsigned i = 0; i < n && i < ours; i++) {
+		if (pcs[i] != frame(c, i))
+			differ(c, pcs, n);
 	}
-	__atomic_fetch_add(&zm_walk_counts.checked, 1, __ATOMIC_RELAXED);
+	ZM_WALK_COUNT(checked);
 }
 
 void

@@ -45,11 +45,9 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 		return got;
 	}
 	got = zm_szone_batch_malloc(z->szone, ask->size, out, n);
-	int e = errno;
 	for (unsigned i = 0; recorded(z) && i < got; i++)
 		zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call,
 			       &ask->at);
-	errno = e;
 	if (!got && n)
 		zm_no_memory();
 	return got;
@@ -59,10 +57,8 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 static void
 give(struct zm_zone *z, void **blocks, unsigned n)
 {
-	int e = errno;
 	for (unsigned i = 0; recorded(z) && i < n; i++)
-		zm_hook->free(blocks[i], true);
-	errno = e;
+		zm_hook->free(zm_region_of(blocks[i]), blocks[i], true);
 	zm_szone_batch_free(z->szone, blocks, n);
 }
 

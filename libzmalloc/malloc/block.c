@@ -58,28 +58,16 @@ recorded(const struct zm_region *r)
 	return zm_is_slow() & ZM_SLOW_HOOK && r->zone != ZM_ZONE_ID_LOGGER;
 }
 
-static void
+static inline void
 tell_alloc(void *p, const struct zm_ask *a)
 {
-	int e = errno;
 	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call, &a->at);
-	errno = e;
-}
-
-static void
-tell_free(void *p, bool called)
-{
-	int e = errno;
-	zm_hook->free(p, called);
-	errno = e;
 }
 
 static void
 tell_resize(void *p, const struct zm_ask *a)
 {
-	int e = errno;
 	zm_hook->resize(p, a->size, a->ra, &a->at);
-	errno = e;
 }
 
 void *
@@ -247,7 +235,7 @@ zm_block_free(void *p)
 	if (slow & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true);
+		zm_hook->free(r, p, true);
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
@@ -273,7 +261,7 @@ zm_block_free_in(struct zm_zone *z, void *p)
 	if (zm_is_slow() & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true);
+		zm_hook->free(r, p, true);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -305,7 +293,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		zm_log(q, "allocated by realloc", a->size);
 	}
 	if (recorded(r)) {
-		tell_free(p, false);
+		zm_hook->free(r, p, false);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}
