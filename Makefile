@@ -9,6 +9,7 @@ BUILD    ?= build
 OPT      ?= -O2
 SAN      ?=
 WERROR   ?= 0
+WALK_CHECK ?= 0
 VERSION  := 0.1.0
 
 LIBDIR     ?= $(PREFIX)/lib
@@ -40,6 +41,10 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(DEFS) $(CFLAGS) -MMD -MP
 # behaviour traps.  Only its own symbols are exported.
 ifneq ($(findstring undefined,$(SAN)),)
 LIBSAN := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+endif
+# The recorder compares each stack with libunwind's, see logger/walk_check.c.
+ifeq ($(WALK_CHECK),1)
+LIBSAN += -DZM_WALK_CHECK
 endif
 # Threads: the zone layer alone, with the order of its locks checked.
 ifneq ($(findstring thread,$(SAN)),)

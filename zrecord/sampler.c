@@ -2,6 +2,7 @@
  * sampler.c - see sampler.h.
  */
 #include "sampler.h"
+#include "tallies.h"
 #include "utf8.h"
 
 #include <fcntl.h>
@@ -200,18 +201,22 @@ static void
 sample_stacks(struct process *p, struct writer *w, int last)
 {
 	struct zs_stack chunk[512];
+	struct tallies tallies;
 	const uint32_t most = sizeof chunk / sizeof *chunk;
 	uint32_t n = segment_count(&p->seg, &p->seg.h.stacks);
 	if (grow_states(p, n) != 0)
 		return;
+	tallies_read(p, &tallies);
 	for (uint32_t i = 1; i < n; i += most) {
 		uint32_t part = n - i < most ? n - i : most;
 		if (segment_entries(&p->seg, &p->seg.h.stacks, i, part,
 				    chunk) != 0)
-			return;
+			break;
+		tallies_add(&tallies, chunk, i, part);
 		for (uint32_t j = 0; j < part; j++)
 			sample_stack(p, w, &p->stacks[i + j], &chunk[j], last);
 	}
+	tallies_free(&tallies);
 }
 
 void

@@ -5,6 +5,7 @@
  * that the cost is that of distinct return addresses, not of frames.
  */
 #include "stacks.h"
+#include "tallies.h"
 #include "utf8.h"
 
 #include <stdlib.h>
@@ -132,6 +133,12 @@ stacks_write(struct process *p, struct writer *w, struct catalog *c)
 		t.places = calloc(t.node_count, sizeof(*t.places));
 	struct zs_stack *s = segment_table(&p->seg, &h->stacks, &n);
 	p->frames_cut = 0;
+	if (s) {
+		struct tallies tallies;
+		tallies_read(p, &tallies);
+		tallies_add(&tallies, s, 0, n);
+		tallies_free(&tallies);
+	}
 	if (t.places)
 		for (uint32_t i = 1; i < n && i < p->stack_count; i++)
 			write_stack(&t, w, &s[i], &p->stacks[i]);

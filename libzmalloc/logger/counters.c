@@ -4,16 +4,16 @@
  *
  * Size-class counters are in shards, one per thread and zone, that only their
  * owner writes; a shard of a thread that ended goes to the next one, with what
- * it has counted.  Stack counters are shared by all threads: plain additions
- * while there is one thread, atomic ones afterwards.  Live bytes of the
- * process are exact with one thread; several publish in steps.
- * Called by hook.c.
+ * it has counted.  Stack counters likewise: the first thread's are the stack
+ * table, all others have tallies of their own.  Live bytes of the process are
+ * exact with one thread; several publish in steps.  What every event does is
+ * in count.h; here is the rest.  Called by hook.c.
  */
 #include <stdbool.h>
+#include <string.h>
 
+#include "logger/count.h"
 #include "logger/logger.h"
-
-enum { PUBLISH_STEP = 16 << 10 };
 
 /* ---- shards ----------------------------------------------------------- */
 
@@ -52,21 +52,16 @@ shard_new(uint16_t zone, uint32_t thread)
 	return s;
 }
 
-static struct zs_shard *
-shard_of(struct zm_lthread *t, uint16_t zone)
+struct zs_shard *
+zm_shard_make(struct zm_lthread *t, uint16_t zone)
 {
-	struct zs_shard *s;
+	/* Thread 0 has no number of its own: all ones. */
+	uint32_t who = t->index ? t->index : UINT32_MAX;
+	struct zs_shard *s = shard_reuse(zone, who);
 
-	zone = zm_zone_recorded(zone);
-	s = t->shard[zone];
-	if (!s) {
-		/* Thread 0 has no number of its own: all ones. */
-		uint32_t who = t->index ? t->index : UINT32_MAX;
-		s = shard_reuse(zone, who);
-		if (!s)
-			s = shard_new(zone, who);
-		t->shard[zone] = s;
-	}
+	if (!s)
+		s = shard_new(zone, who);
+	t->shard[zone] = s;
 	return s;
 }
 
@@ -81,16 +76,118 @@ zm_shards_release(struct zm_lthread *t)
 	}
 }
 
+/* ---- tallies ---------------------------------------------------------- */
+
+/*
+ * Where a thread finds its chunks, by stack / ZS_TALLIES.  A signal handler of
+ * the same thread may count while one grows: so it is replaced by a
+ * compare-and-swap, an old one is kept, and the worst is that two chunks are
+ * for the same stacks.
+ */
+static struct zm_lock unused_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
+static struct zm_chunks *unused;
+
+/* Takes over the tallies of a thread that ended. */
+static struct zm_chunks *
+chunks_reuse(void)
+{
+	zm_lock(&unused_lock);
+	struct zm_chunks *c = unused;
+	if (c)
+		unused = c->next;
+	zm_unlock(&unused_lock);
+	return c;
+}
+
+static struct zm_chunks *
+chunks_grow(struct zm_lthread *t, struct zm_chunks *old, uint32_t want)
+{
+	uint32_t room = old ? old->room : 64;
+
+	while (room <= want)
+		room *= 2;
+	size_t bytes = sizeof *old + room * sizeof old->chunk[0];
+	struct zm_chunks *new = zm_logger_alloc(bytes);
+	if (!new)
+		return NULL;
+	memset(new, 0, bytes);
+	if (old)
+		memcpy(new->chunk, old->chunk,
+		       old->room * sizeof old->chunk[0]);
+	new->room = room;
+	if (__atomic_compare_exchange_n(&t->chunks, &old, new, false,
+					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return new;
+	zm_logger_free(new);
+	return t->chunks;
+}
+
+static struct zs_chunk *
+chunk_new(uint32_t first)
+{
+	struct zs_header *h = zm_session.h;
+	uint64_t off = zm_pool_alloc(sizeof(struct zs_chunk));
+	struct zs_chunk *c = (void *)(zm_session.base + off);
+
+	if (!off)
+		return NULL;
+	c->first = first;
+	c->next = __atomic_load_n(&h->chunks, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&h->chunks, &c->next, off, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	return c;
+}
+
+struct zs_tally *
+zm_tally_make(struct zm_lthread *t, uint32_t stack)
+{
+	uint32_t i = stack / ZS_TALLIES;
+	struct zm_chunks *c = t->chunks;
+
+	if (!c)
+		c = t->chunks = chunks_reuse();
+	if (!c || c->room <= i)
+		c = chunks_grow(t, c, i);
+	if (!c || c->room <= i)
+		return NULL;
+	if (!c->chunk[i])
+		c->chunk[i] = chunk_new(i * ZS_TALLIES);
+	struct zs_chunk *chunk = c->chunk[i];
+	return chunk ? &chunk->tally[stack % ZS_TALLIES] : NULL;
+}
+
+void
+zm_tallies_release(struct zm_lthread *t)
+{
+	struct zm_chunks *c = t->chunks;
+
+	t->chunks = NULL;
+	if (!c)
+		return;
+	zm_lock(&unused_lock);
+	c->next = unused;
+	unused = c;
+	zm_unlock(&unused_lock);
+}
+
+void
+zm_tallies_reset(void)
+{
+	zm_lock_init(&unused_lock, ZM_RANK_LOGGER);
+	unused = NULL;
+}
+
 /* ---- live bytes ------------------------------------------------------- */
 
 static void
-raise(uint64_t *peak, uint64_t value, uint64_t *when)
+raise(uint64_t *peak, int64_t value, uint64_t *when)
 {
 	uint64_t seen = __atomic_load_n(peak, __ATOMIC_RELAXED);
 
-	while (value > seen) {
-		if (__atomic_compare_exchange_n(peak, &seen, value, true,
-						__ATOMIC_RELAXED,
+	while (value > (int64_t)seen) {
+		if (__atomic_compare_exchange_n(peak, &seen, (uint64_t)value,
+						true, __ATOMIC_RELAXED,
 						__ATOMIC_RELAXED)) {
 			if (when)
 				*when = zm_session_ms() * 1000000;
@@ -99,17 +196,43 @@ raise(uint64_t *peak, uint64_t value, uint64_t *when)
 	}
 }
 
+/* Of all threads, as far as the others have published. */
+static int64_t
+stack_live(const struct zs_stack *s)
+{
+	return (int64_t)(__atomic_load_n(&s->bytes, __ATOMIC_RELAXED) -
+			 __atomic_load_n(&s->freed_bytes, __ATOMIC_RELAXED) +
+			 __atomic_load_n(&s->published, __ATOMIC_RELAXED));
+}
+
+void
+zm_stack_raise(struct zs_stack *s)
+{
+	raise(&s->peak_bytes, stack_live(s), NULL);
+}
+
+void
+zm_tally_publish(struct zs_stack *s, struct zs_tally *y)
+{
+	int64_t delta = y->pending;
+
+	zm_add_own((uint64_t *)&y->pending, (uint64_t)-delta);
+	__atomic_fetch_add(&s->published, (uint64_t)delta, __ATOMIC_RELAXED);
+	if (delta > 0)
+		zm_stack_raise(s);
+}
+
 static void
 publish_shared(struct zm_lthread *t)
 {
 	struct zs_header *h = zm_session.h;
 	int64_t delta = t->pending;
 
-	t->pending -= delta;
+	zm_add_own((uint64_t *)&t->pending, (uint64_t)-delta);
 	uint64_t live = __atomic_add_fetch(&h->live_bytes, (uint64_t)delta,
 					   __ATOMIC_RELAXED);
-	if (delta > 0 && (int64_t)live > 0)
-		raise(&h->peak_bytes, live, &h->peak_ns);
+	if (delta > 0)
+		raise(&h->peak_bytes, (int64_t)live, &h->peak_ns);
 }
 
 void
@@ -119,78 +242,22 @@ zm_count_flush(struct zm_lthread *t)
 		publish_shared(t);
 }
 
-static void
-live_changed(struct zm_lthread *t, int64_t delta)
+void
+zm_live_publish(struct zm_lthread *t)
 {
-	struct zs_header *h = zm_session.h;
+	if (!zm_session.h->publish_step)
+		zm_session.h->publish_step = ZM_PUBLISH_STEP;
+	publish_shared(t);
+}
 
-	if (zm_multi) {
-		if (!h->publish_step)
-			h->publish_step = PUBLISH_STEP;
-		zm_add_own((uint64_t *)&t->pending, (uint64_t)delta);
-		if (t->pending >= PUBLISH_STEP || t->pending <= -PUBLISH_STEP)
-			publish_shared(t);
-		return;
-	}
-	zm_add_own(&h->live_bytes, (uint64_t)delta);
-	if (h->live_bytes > h->peak_bytes) {
-		h->peak_bytes = h->live_bytes;
-		h->peak_ns = zm_session_ms() * 1000000;
-	}
+void
+zm_live_peak(void)
+{
+	zm_session.h->peak_bytes = zm_session.h->live_bytes;
+	zm_session.h->peak_ns = zm_session_ms() * 1000000;
 }
 
 /* ---- an event --------------------------------------------------------- */
-
-static void
-stack_alloc(struct zs_stack *s, uint64_t size)
-{
-	zm_add_shared(&s->allocations, 1);
-	zm_add_shared(&s->bytes, size);
-	uint64_t live = s->bytes - s->freed_bytes;
-	if (live > s->peak_bytes && (int64_t)live > 0)
-		raise(&s->peak_bytes, live, NULL);
-}
-
-void
-zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-	       uint32_t stack, uint64_t size, enum zt_call call)
-{
-	struct zs_shard *shard = shard_of(t, zone);
-
-	if (shard && cls < ZS_CLASSES) {
-		struct zs_counter *c = &shard->class[cls];
-		zm_add_own(&c->allocations, 1);
-		zm_add_own(&c->bytes, size);
-		if (call != ZT_CALL_malloc)
-			zm_add_own(&shard->calls[call % ZT_CALLS], 1);
-	}
-	zm_add_own(&t->record->allocations, 1);
-	zm_add_own(&t->record->bytes, size);
-	stack_alloc(&zm_session.stacks[stack], size);
-	live_changed(t, (int64_t)size);
-}
-
-void
-zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls, uint32_t stack,
-	      uint64_t size, int temporary, int called)
-{
-	struct zs_shard *shard = shard_of(t, zone);
-	struct zs_stack *s = &zm_session.stacks[stack];
-
-	if (shard && cls < ZS_CLASSES) {
-		struct zs_counter *c = &shard->class[cls];
-		zm_add_own(&c->frees, 1);
-		zm_add_own(&c->freed_bytes, size);
-		if (!called)
-			zm_add_own(&shard->calls[0], 1);
-	}
-	zm_add_own(&t->record->frees, 1);
-	zm_add_shared(&s->frees, 1);
-	zm_add_shared(&s->freed_bytes, size);
-	if (temporary)
-		zm_add_shared(&s->temporary, 1);
-	live_changed(t, -(int64_t)size);
-}
 
 /* The thread may be any, also one that the recorder does not know yet. */
 void

@@ -8,157 +8,198 @@
 #include <errno.h>
 #include <string.h>
 
+#include "logger/count.h"
 #include "logger/logger.h"
 #include "malloc/options.h"
 #include "os/os.h"
+#include "zone/arena.h"
+
+/* ---- who writes ------------------------------------------------------- */
 
 /* The thread's record, or the stand-in; *mine says which. */
-static struct zm_lthread *
-writer(struct zm_thread *t, int *mine)
+static __attribute__((noinline)) struct zm_lthread *
+writer_slow(struct zm_thread *t, bool *mine)
 {
 	struct zm_lthread *l = NULL;
+	int saved = errno;
 
 	if (t && (t->in_logger == 1 || t->logger))
 		l = zm_lthread_get(t);
 	*mine = l != NULL;
-	return l ? l : zm_lthread_orphan();
+	if (!l)
+		l = zm_lthread_orphan();
+	errno = saved;
+	return l;
+}
+
+static inline struct zm_lthread *
+writer(struct zm_thread *t, bool *mine)
+{
+	struct zm_lthread *l = t ? t->logger : NULL;
+
+	*mine = true;
+	if (__builtin_expect(l && l->generation == zm_session.generation, 1))
+		return l;
+	return writer_slow(t, mine);
 }
 
 /* Ends the use of what writer returned. */
-static void
-writer_done(const struct zm_lthread *l, int mine)
+static inline void
+writer_done(const struct zm_lthread *l, bool mine)
 {
 	if (l && !mine)
 		zm_lthread_orphan_done();
 }
 
 /* From here to leave, this thread's own allocations are the logger's. */
-static struct zm_thread *
-enter(int *saved_errno)
+static inline struct zm_thread *
+enter(void)
 {
-	struct zm_thread *t = zm_thread();
+	struct zm_thread *t = zm_thread_current;
 
-	*saved_errno = errno;
+	if (__builtin_expect(!t, 0))
+		t = zm_thread();
 	if (t)
 		t->in_logger++;
 	return t;
 }
 
-static void
-leave(struct zm_thread *t, int saved_errno)
+static inline void
+leave(struct zm_thread *t)
 {
 	if (t)
 		t->in_logger--;
-	errno = saved_errno;
 }
 
 /* A fork child's first event.  Returns whether there is a session. */
-static int
-ensure_session(void)
+static __attribute__((noinline)) bool
+begin_session(void)
 {
 	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
+	int saved = errno;
 
-	if (zm_session_active())
-		return 1;
 	if (zm_session.failed || !zm_trylock(&lock))
-		return 0;
+		return false;
 	if (!zm_session_active() && zm_session_refork() < 0) {
 		zm_session.failed = 1;
 		zm_hook_enable(0);
 	}
 	zm_unlock(&lock);
+	errno = saved;
 	return zm_session_active();
 }
 
-static uint64_t
-block_size(const struct zm_region *r, uint64_t w0)
+static inline bool
+ensure_session(void)
 {
-	uint64_t size = zs_tag_size(w0);
-
-	if (size == ZS_TAG_SIZE_MAX && r->tier == ZM_TIER_LARGE)
-		return zm_session.regions[r->id].large_size;
-	return size;
+	return zm_session_active() || begin_session();
 }
 
 /* ---- alloc ------------------------------------------------------------ */
 
-static uint64_t
-write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
-	  uint32_t thread)
+/* Where the block lies; nano's, the most frequent, without asking the zone. */
+static inline bool
+block_of(void *p, struct zm_block *b)
 {
-	struct zm_region *r = b->region;
-	uint64_t *tag = r->tags + 2 * (size_t)b->index;
-	unsigned sub = 0, quanta = 0;
+	const struct zm_slice *s = zm_slice_of((uintptr_t)p);
+	struct zm_region *r =
+	    s ? __atomic_load_n(&s->region, __ATOMIC_ACQUIRE) : NULL;
+
+	if (__builtin_expect(!r || r->tier != ZM_TIER_NANO, 0))
+		return zm_block_at(p, b);
+	b->region = r;
+	b->start = (uintptr_t)p;
+	b->usable = r->quantum;
+	b->index = zm_tag_index(r, b->start);
+	return true;
+}
+
+/* The part of w1 that says how the block lies in its granule. */
+static __attribute__((noinline)) uint64_t
+extent(const struct zm_block *b, size_t size)
+{
+	const struct zm_region *r = b->region;
 
 	if (r->tier == ZM_TIER_LARGE) {
 		struct zs_region *e = &zm_session.regions[r->id];
 		e->base = b->start;
 		e->bytes = b->usable;
 		e->large_size = size;
-	} else if (r->tier != ZM_TIER_NANO) {
-		size_t in =
-		    (b->start - r->base) & (((size_t)1 << r->tag_shift) - 1);
-		sub = (unsigned)(in / r->quantum);
-		quanta = (unsigned)(b->usable / r->quantum);
+		return 0;
 	}
-	uint64_t w1 = zs_tag_w1(zm_session_ms(), thread, sub, quanta);
+	size_t in = (b->start - r->base) & (((size_t)1 << r->tag_shift) - 1);
+	return zs_tag_w1(0, 0, (unsigned)(in / r->quantum),
+			 (unsigned)(b->usable / r->quantum));
+}
+
+static inline uint64_t
+write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
+	  uint32_t thread)
+{
+	const struct zm_region *r = b->region;
+	uint64_t *tag = r->tags + 2 * (size_t)b->index;
+	uint64_t w1 = zs_tag_w1(zm_session_ms(), thread, 0, 0);
+
+	if (__builtin_expect(r->tier != ZM_TIER_NANO, 0)) {
+		w1 |= extent(b, size);
+		if (r->tier == ZM_TIER_LARGE)
+			size = ZS_TAG_SIZE_MAX;
+	}
 	__atomic_store_n(&tag[1], w1, __ATOMIC_RELAXED);
-	__atomic_store_n(
-	    &tag[0],
-	    zs_tag_w0(stack, r->tier == ZM_TIER_LARGE ? ZS_TAG_SIZE_MAX : size,
-		      fn),
-	    __ATOMIC_RELEASE);
+	__atomic_store_n(&tag[0], zs_tag_w0(stack, size, fn), __ATOMIC_RELEASE);
 	return w1;
 }
 
-static void
+static inline bool
 record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
-	     const void *ra, enum zt_call call)
+	     const void *ra, enum zt_call call, const struct zm_entry *at)
 {
 	struct zm_block b;
-	uintptr_t *pcs;
+	uint32_t stack;
 
-	if (!zm_block_at(p, &b) || !b.region->tags)
-		goto lost;
-	zm_walk_begin(l);
-	unsigned n = zm_unwind_stack(l->pcs, (uintptr_t)ra, &pcs);
-	zm_walk_end(l);
-	uint32_t stack = zm_stack_get(l, pcs, n);
-	if (!stack)
-		goto lost;
-	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
-	zm_count_alloc(l, b.region->zone,
-		       zs_class_index(zm_tag_usable(b.region, w1)), stack, size,
+	if (!block_of(p, &b) || !b.region->tags ||
+	    !(stack = zm_walk_stack(l, (uintptr_t)ra, at)))
+		return false;
+	write_tag(&b, stack, size, fn, l->index);
+	zm_count_alloc(l, b.region->zone, zs_class_index(b.usable), stack, size,
 		       call);
 	l->last = ~(uintptr_t)p;
 	if (zm_history_on)
 		zm_history_event(l, ZS_EVENT_ALLOC + fn, p, size, stack);
-	return;
-lost:
-	zm_lost();
+	return true;
 }
 
 static void
 hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
-	   enum zt_call call)
+	   enum zt_call call, const struct zm_entry *at)
 {
-	int saved, mine;
-	struct zm_thread *t = enter(&saved);
+	struct zm_thread *t = enter();
+	bool mine;
 
 	if (ensure_session()) {
 		struct zm_lthread *l = writer(t, &mine);
-		if (l)
-			record_alloc(l, p, size, (enum zs_fn)fn, ra, call);
-		else
+		if (!l ||
+		    !record_alloc(l, p, size, (enum zs_fn)fn, ra, call, at))
 			zm_lost();
 		writer_done(l, mine);
 	}
-	leave(t, saved);
+	leave(t);
 }
 
 /* ---- free ------------------------------------------------------------- */
 
-static void
+static inline uint64_t
+block_size(const struct zm_region *r, uint64_t w0)
+{
+	uint64_t size = zs_tag_size(w0);
+
+	if (__builtin_expect(size == ZS_TAG_SIZE_MAX, 0) &&
+	    r->tier == ZM_TIER_LARGE)
+		return zm_session.regions[r->id].large_size;
+	return size;
+}
+
+static inline void
 record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
 	    void *p, bool called)
 {
@@ -177,57 +218,60 @@ record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
 static uint32_t
 free_stack(struct zm_lthread *l, const struct zm_thread *t, const void *ra)
 {
-	uintptr_t *pcs;
+	const struct zm_entry unknown = { 0, 0 };
 
 	if (!ra || !t || t->in_logger != 1 || t->logger != l)
 		return 0;
-	zm_walk_begin(l);
-	unsigned n = zm_unwind_stack(l->pcs, (uintptr_t)ra, &pcs);
-	zm_walk_end(l);
-	return zm_stack_get(l, pcs, n);
+	return zm_walk_stack(l, (uintptr_t)ra, &unknown);
 }
 
-/* The tag of the block that starts at p, NULL when it has none. */
-static uint64_t *
-tag_of(void *p, struct zm_region **r)
+static __attribute__((noinline)) void
+free_history(struct zm_lthread *l, const struct zm_thread *t, void *p,
+	     bool called, const void *ra)
 {
-	*r = zm_region_of(p);
-	if (!*r || !(*r)->tags)
-		return NULL;
-	return (*r)->tags + 2 * (size_t)zm_tag_index(*r, (uintptr_t)p);
+	zm_history_event(l, called ? ZS_EVENT_FREE : ZS_EVENT_FREE_OTHER, p, 0,
+			 free_stack(l, t, ra));
+}
+
+/* A block without a tag. */
+static void
+free_untagged(void)
+{
+	if (zm_session.cause != ZS_CAUSE_START)
+		__atomic_fetch_add(&zm_session.h->inherited_frees, 1,
+				   __ATOMIC_RELAXED);
 }
 
 static void
-hook_free(void *p, bool called, const void *ra)
+hook_free(struct zm_region *r, void *p, bool called, const void *ra)
 {
-	struct zm_region *r;
-	uint64_t *tag;
-	int saved, mine = 0;
-	struct zm_thread *t = enter(&saved);
+	struct zm_thread *t = enter();
+	bool mine;
 
-	if (ensure_session() && (tag = tag_of(p, &r))) {
-		struct zm_lthread *l = tag[0] ? writer(t, &mine) : NULL;
-		if (l && zm_history_on)
-			zm_history_event(
-			    l, called ? ZS_EVENT_FREE : ZS_EVENT_FREE_OTHER, p,
-			    0, free_stack(l, t, ra));
-		if (l)
-			record_free(l, r, tag, p, called);
-		else if (tag[0])
-			zm_lost();
-		else if (zm_session.cause != ZS_CAUSE_START)
-			__atomic_fetch_add(&zm_session.h->inherited_frees, 1,
-					   __ATOMIC_RELAXED);
-		writer_done(l, mine);
+	if (ensure_session() && r && r->tags) {
+		uint64_t *tag =
+		    r->tags + 2 * (size_t)zm_tag_index(r, (uintptr_t)p);
+		if (__builtin_expect(tag[0] != 0, 1)) {
+			struct zm_lthread *l = writer(t, &mine);
+			if (l && __builtin_expect(zm_history_on, 0))
+				free_history(l, t, p, called, ra);
+			if (l)
+				record_free(l, r, tag, p, called);
+			else
+				zm_lost();
+			writer_done(l, mine);
+		} else {
+			free_untagged();
+		}
 	}
-	leave(t, saved);
+	leave(t);
 }
 
 static void
-hook_resize(void *p, size_t size, const void *ra)
+hook_resize(void *p, size_t size, const void *ra, const struct zm_entry *at)
 {
-	hook_free(p, false, ra);
-	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc);
+	hook_free(zm_region_of(p), p, false, ra);
+	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc, at);
 }
 
 /* ---- the rest --------------------------------------------------------- */

@@ -210,16 +210,3 @@ zm_ledger_region(uint32_t id)
 {
 	return __atomic_load_n(&by_id[id], __ATOMIC_ACQUIRE);
 }
-
-size_t
-zm_tag_usable(const struct zm_region *r, uint64_t w1)
-{
-	switch (r->tier) {
-	case ZM_TIER_NANO:
-		return r->quantum;
-	case ZM_TIER_LARGE:
-		return zm_session.regions[r->id].bytes;
-	default:
-		return (size_t)zs_tag_quanta(w1) * r->quantum;
-	}
-}

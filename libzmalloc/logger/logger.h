@@ -12,21 +12,24 @@
  *     clock_gettime    the vDSO's, no system call, no lock
  *     dl_iterate_phdr  the only portable list of modules (modules.c)
  *     dlopen, dlsym, dlerror  once, from the library's constructor (unwind.c)
- *     unw_backtrace    libunwind's (unwind.c)
+ *     unw_*            libunwind's (unwind.c)
  *     getcontext       once, at exit (unwind.c)
  *     pthread_getattr_np  when a thread ends (scan/ended.c)
  *     mem*, str*, getauxval  pure functions
  *
  * Files: session.c (segment, start), areas.c (access to it), handover.c (to the
  * recorder), launch.c (starts a recorder), ledger.c (regions and tags),
- * stacks.c (trie), modules.c, unwind.c, pause.c (fork), threads.c, counters.c,
+ * stacks.c (trie), modules.c, walk.c (stacks of the moment), rules.c and cfi.c
+ * (how to go up), unwind.c (libunwind), pause.c (fork), threads.c, counters.c,
  * hook.c, history.c, record.c (fork, exit, public functions).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
 
 #include <stdbool.h>
+#include <ucontext.h>
 
+#include "logger/cfi.h"
 #include "logger/session.h"
 #include "malloc/hook.h"
 #include "os/lock.h"
@@ -127,7 +130,15 @@ void zm_ledger_observe(void);
 /* The region with this id if there is one; lock-free, may be stale. */
 struct zm_region *zm_ledger_region(uint32_t id);
 /* Usable bytes of the block of a tag of region r. */
-size_t zm_tag_usable(const struct zm_region *r, uint64_t w1);
+static inline size_t
+zm_tag_usable(const struct zm_region *r, uint64_t w1)
+{
+	if (r->tier == ZM_TIER_NANO)
+		return r->quantum;
+	if (r->tier == ZM_TIER_LARGE)
+		return zm_session.regions[r->id].bytes;
+	return (size_t)zs_tag_quanta(w1) * r->quantum;
+}
 
 /* ---- modules ---------------------------------------------------------- */
 
@@ -137,6 +148,10 @@ unsigned zm_module_of(uintptr_t pc);
  * table.  Returns 1 when a module is gone, so that its pcs mean nothing any
  * more.  Hold no lock. */
 int zm_modules_refresh(void);
+/* Where the module of pc has its table of frames; false: nowhere. */
+bool zm_module_frames(uintptr_t pc, struct zm_frames *);
+/* The addresses of a loaded module. */
+bool zm_module_range(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 void zm_modules_reset(void); /* for a new session */
 
 /* ---- stacks ----------------------------------------------------------- */
@@ -144,6 +159,22 @@ void zm_modules_reset(void); /* for a new session */
 struct zm_lthread;
 /* Stack id of n return addresses, leaf first; 0 when the table is full. */
 uint32_t zm_stack_get(struct zm_lthread *, const uintptr_t *pcs, unsigned n);
+/* The node of a child, made if need be; 0 when there is no room, or when nodes
+ * became invalid.  checked: this walk has looked for new modules. */
+uint32_t zm_node_look_up(struct zm_lthread *, uint32_t parent, uint64_t pc,
+			 bool *checked);
+/* The stack that ends at this node. */
+uint32_t zm_stack_new(uint32_t node);
+/* Changes when nodes or rules became invalid. */
+extern uint32_t zm_stacks_epoch;
+/* Whether pc lies in the loader: what it allocates may be for a new module,
+ * which may come where an older one was. */
+extern uintptr_t zm_loader_start, zm_loader_bytes;
+static inline bool
+zm_stacks_loader(uintptr_t pc)
+{
+	return __builtin_expect(pc - zm_loader_start < zm_loader_bytes, 0);
+}
 /* Looks for modules that came or went; 1 when nodes became invalid.  Hold no
  * lock. */
 int zm_stacks_check_modules(void);
@@ -157,9 +188,82 @@ void zm_stacks_unlock(void);
 
 enum { ZM_WALK_MAX = 4096 }; /* frames that one walk captures at most */
 
+/* A frame: where it goes on, and its stack and frame pointer. */
+struct zm_regs {
+	uintptr_t pc, sp, fp;
+};
+
+/* A frame of the walk before; see walk.c. */
+struct zm_step {
+	struct zm_regs s;
+	uint64_t rule;	/* to its caller */
+	uint32_t node;	/* of the trie */
+	uint32_t words; /* that led to the frames outside this one */
+	bool live;	/* fp matters for the way up */
+};
+
+/* A child of a node that was looked up: key is its pc and the low bits of the
+ * parent. */
+enum { ZM_KIDS = 1024 };
+struct zm_kid {
+	uint64_t key;
+	uint32_t parent, node;
+};
+
+/* A word of the stack, and what it held. */
+struct zm_word {
+	const uintptr_t *at;
+	uintptr_t value;
+};
+
+/* The stack id of a call that returns to ra, 0 when the table is full. */
+struct zm_lthread;
+uint32_t zm_walk_stack(struct zm_lthread *, uintptr_t ra,
+		       const struct zm_entry *);
+/* A walk in progress. */
+struct zm_climb {
+	struct zm_lthread *t;
+	struct zm_regs s; /* the frame that is next */
+	unsigned left;	  /* remembered frames that may still be met */
+	unsigned fresh;	  /* new ones so far */
+};
+
+#ifdef ZM_WALK_CHECK
+struct zm_walk_counts {
+	unsigned long walks, checked, met, complex, deep;
+};
+extern struct zm_walk_counts zm_walk_counts;
+#define ZM_WALK_COUNT(what) \
+	__atomic_fetch_add(&zm_walk_counts.what, 1, __ATOMIC_RELAXED)
+bool zm_walk_broken(void);
+void zm_walk_check(const struct zm_climb *, uintptr_t ra);
+void zm_walk_report(void);
+#else
+#define ZM_WALK_COUNT(what) ((void)0)
+#define zm_walk_broken()    false
+static inline void
+zm_walk_check(const struct zm_climb *c, uintptr_t ra)
+{
+	(void)c;
+	(void)ra;
+}
+static inline void
+zm_walk_report(void)
+{
+}
+#endif
+/* libunwind's step from a frame that is on the stack: > 0 done, 0 it was the
+ * outermost, < 0 it cannot be told. */
+int zm_unwind_step(struct zm_lthread *, const struct zm_regs *from,
+		   struct zm_regs *to);
+/* Modules are gone: what libunwind knows of them is void. */
+void zm_unwind_flush(void);
+extern bool zm_unwind_started;
+
 /*
  * Captures return addresses, leaf first, from the caller up, at most max.
- * Returns their number; the one place where an unwinder is plugged in.
+ * Returns their number; the one place where an unwinder is plugged in.  Used
+ * where rules do not do.
  */
 extern unsigned (*zm_unwind)(uintptr_t *pcs, unsigned max);
 
@@ -207,13 +311,41 @@ struct zm_lthread {
 	struct zm_lthread *next, **link; /* on the list of all */
 	struct zs_shard *shard[ZS_ZONES_MAX];
 	struct zs_ring *ring;	    /* of the history; NULL: none so far */
+	struct zm_chunks *chunks;     /* this thread's tallies; counters.c's */
+	uint32_t cached, cache_epoch; /* of cache_pc and cache_node */
+	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
+	uintptr_t last_sp, last_pc;	    /* where the walk before began */
+	struct zm_kid kid[ZM_KIDS];
 	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
+	/* walk.c's: the walk before, outermost frame first, the words that it
+	 * read, and the new frames of this one, innermost first */
+	struct zm_step step[ZM_WALK_MAX];
+	struct zm_step fresh[ZM_WALK_MAX];
+	struct zm_word word[3 * ZM_WALK_MAX];
+	uintptr_t cursor[1024]; /* libunwind's */
+	ucontext_t context;
 	/* The stack before, outermost frame first, and its nodes: what two
 	 * stacks have in common is not looked up again.  stacks.c's. */
-	uint32_t cached, cache_epoch;
 	uintptr_t cache_pc[ZM_WALK_MAX];
 	uint32_t cache_node[ZM_WALK_MAX];
 };
+
+#define ZM_PC_MASK ((UINT64_C(1) << 48) - 1)
+
+/* What is known of a child: the product does not wait for the parent. */
+static inline struct zm_kid *
+zm_kid_of(struct zm_lthread *t, uint32_t parent, uint64_t pc)
+{
+	uint64_t h = pc * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+
+	return &t->kid[(h + parent * 5) & (ZM_KIDS - 1)];
+}
+
+static inline uint64_t
+zm_kid_key(uint32_t parent, uint64_t pc)
+{
+	return pc | (uint64_t)parent << 48;
+}
 
 static inline void
 zm_walk_end(struct zm_lthread *t)
@@ -238,15 +370,13 @@ void zm_threads_reset(void);
 /* Names as they are now, of the threads that still run. */
 void zm_threads_names(void);
 
-void zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-		    uint32_t stack, uint64_t size, enum zt_call call);
-void zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls,
-		   uint32_t stack, uint64_t size, int temporary, int called);
 /* Counts an internal trace point. */
 void zm_count_point(enum zt_point point, unsigned zone);
 /* Publishes what the thread holds back. */
 void zm_count_flush(struct zm_lthread *t);
 void zm_shards_release(struct zm_lthread *t);
+void zm_tallies_release(struct zm_lthread *t);
+void zm_tallies_reset(void);
 
 /* ---- history ---------------------------------------------------------- */
 
@@ -290,16 +420,6 @@ zm_add_own(uint64_t *p, uint64_t v)
 #else
 	__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
 #endif
-}
-
-/* For words that all threads write. */
-static inline void
-zm_add_shared(uint64_t *p, uint64_t v)
-{
-	if (zm_multi)
-		__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
-	else
-		zm_add_own(p, v);
 }
 
 #endif

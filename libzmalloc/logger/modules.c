@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 
 #include "logger/logger.h"
+#include "logger/rules.h"
 #include "os/os.h"
 
 #define uthash_malloc(bytes)	zm_logger_alloc(bytes)
@@ -30,6 +31,7 @@ enum { PATH_BYTES = 4096, IDS_MAX = 4096 };
 /* What the loader says of one module. */
 struct found {
 	uintptr_t start, end, bias;
+	struct zm_frames frames;
 	uint8_t id_bytes;
 	uint8_t id[31];
 	char name[]; /* with its NUL */
@@ -41,12 +43,23 @@ struct known {
 	uintptr_t end;
 	uint32_t index;
 	uint32_t seen; /* number of the refresh that met it last */
+	struct zm_frames frames;
 	UT_hash_handle hh;
 };
 
 struct span {
 	uintptr_t start, end;
+	struct zm_frames frames;
 	uint32_t index;
+};
+
+/* Modules that are gone since the rules for their addresses were learnt. */
+enum { GONE_MAX = 16 };
+struct gone {
+	unsigned count;
+	struct {
+		uintptr_t start, end;
+	} span[GONE_MAX];
 };
 
 struct map {
@@ -68,9 +81,11 @@ static struct known *known;
 static struct map *map; /* atomic */
 static uint32_t round_number;
 static unsigned long long last_adds, last_subs;
+/* What the parent knew last, in a fork child until it looks itself. */
+static unsigned long long forked_adds, forked_subs;
 
-unsigned
-zm_module_of(uintptr_t pc)
+static const struct span *
+span_of(uintptr_t pc)
 {
 	const struct map *m = __atomic_load_n(&map, __ATOMIC_ACQUIRE);
 	uint32_t lo = 0, hi = m ? m->count : 0;
@@ -82,9 +97,40 @@ zm_module_of(uintptr_t pc)
 		else if (pc >= m->span[mid].end)
 			lo = mid + 1;
 		else
-			return m->span[mid].index;
+			return &m->span[mid];
 	}
-	return 0;
+	return NULL;
+}
+
+unsigned
+zm_module_of(uintptr_t pc)
+{
+	const struct span *s = span_of(pc);
+
+	return s ? s->index : 0;
+}
+
+bool
+zm_module_frames(uintptr_t pc, struct zm_frames *f)
+{
+	const struct span *s = span_of(pc);
+
+	if (!s || !s->frames.hdr)
+		return false;
+	*f = s->frames;
+	return true;
+}
+
+bool
+zm_module_range(uintptr_t pc, uintptr_t *start, uintptr_t *end)
+{
+	const struct span *s = span_of(pc);
+
+	if (!s)
+		return false;
+	*start = s->start;
+	*end = s->end;
+	return true;
 }
 
 /* ---- listing ---------------------------------------------------------- */
@@ -115,6 +161,26 @@ note_id(struct found *f, const char *p, const char *end, size_t align)
 	}
 }
 
+/* The table of frames, and the readable segment that it lies in. */
+static void
+find_frames(struct found *f, const struct dl_phdr_info *info)
+{
+	const ElfW(Phdr) *p = info->dlpi_phdr, *end = p + info->dlpi_phnum;
+	uintptr_t hdr = 0;
+
+	for (; p < end; p++) {
+		if (p->p_type == PT_GNU_EH_FRAME)
+			hdr = info->dlpi_addr + p->p_vaddr;
+	}
+	for (p = info->dlpi_phdr; hdr && p < end; p++) {
+		uintptr_t a = info->dlpi_addr + p->p_vaddr;
+		if (p->p_type == PT_LOAD && p->p_flags & PF_R && hdr >= a &&
+		    hdr - a < p->p_filesz)
+			f->frames =
+			    (struct zm_frames){ hdr, a, a + p->p_filesz };
+	}
+}
+
 static void
 read_headers(struct found *f, const struct dl_phdr_info *info)
 {
@@ -130,6 +196,7 @@ read_headers(struct found *f, const struct dl_phdr_info *info)
 		if (a + p->p_memsz > f->end)
 			f->end = a + p->p_memsz;
 	}
+	find_frames(f, info);
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t a = info->dlpi_addr + p->p_vaddr;
@@ -232,10 +299,15 @@ same(const struct known *k, const struct found *f)
 }
 
 static void
-module_gone(struct known *k)
+module_gone(struct known *k, struct gone *gone)
 {
 	uint64_t now = zm_session_ns();
 
+	if (gone->count < GONE_MAX) {
+		gone->span[gone->count].start = k->start;
+		gone->span[gone->count].end = k->end;
+	}
+	gone->count++;
 	zm_session.modules[k->index].unloaded_ns = now ? now : 1;
 	HASH_DEL(known, k);
 	zm_logger_free(k);
@@ -265,6 +337,7 @@ module_new(const struct found *f)
 	k->start = f->start;
 	k->end = f->end;
 	k->index = i;
+	k->frames = f->frames;
 	k->seen = round_number;
 	HASH_ADD(hh, known, start, sizeof k->start, k);
 }
@@ -281,17 +354,17 @@ publish_map(void)
 		uint32_t i = at++;
 		for (; i && m->span[i - 1].start > k->start; i--)
 			m->span[i] = m->span[i - 1];
-		m->span[i] = (struct span){ k->start, k->end, k->index };
+		m->span[i] =
+		    (struct span){ k->start, k->end, k->frames, k->index };
 	}
 	m->count = at;
 	__atomic_store_n(&map, m, __ATOMIC_RELEASE);
 }
 
-static int
-take_over(const struct listing *l)
+static void
+take_over(const struct listing *l, struct gone *gone)
 {
 	struct known *k, *next;
-	int gone = 0;
 
 	round_number++;
 	for (uint32_t i = 0; i < l->count; i++) {
@@ -300,8 +373,7 @@ take_over(const struct listing *l)
 			continue;
 		HASH_FIND(hh, known, &f->start, sizeof f->start, k);
 		if (k && !same(k, f)) {
-			module_gone(k);
-			gone = 1;
+			module_gone(k, gone);
 			k = NULL;
 		}
 		if (k)
@@ -311,13 +383,22 @@ take_over(const struct listing *l)
 	}
 	for (k = known; k; k = next) {
 		next = k->hh.next;
-		if (k->seen != round_number) {
-			module_gone(k);
-			gone = 1;
-		}
+		if (k->seen != round_number)
+			module_gone(k, gone);
 	}
 	publish_map();
-	return gone;
+}
+
+/* What was learnt about addresses that may mean something else now. */
+static void
+forget(const struct gone *gone)
+{
+	if (gone->count > GONE_MAX)
+		zm_rules_drop(0, UINTPTR_MAX);
+	for (unsigned i = 0; i < gone->count && i < GONE_MAX; i++)
+		zm_rules_drop(gone->span[i].start, gone->span[i].end);
+	if (gone->count)
+		zm_unwind_flush();
 }
 
 /* ---- entry points ----------------------------------------------------- */
@@ -326,21 +407,28 @@ int
 zm_modules_refresh(void)
 {
 	struct listing l = { 0 };
-	int gone = 0;
+	struct gone gone = { 0 };
 
 	dl_iterate_phdr(visit, &l);
 	if (l.changed && !l.failed) {
 		zm_lock(&modules_lock);
-		gone = take_over(&l);
+		take_over(&l, &gone);
 		last_adds = l.adds;
 		last_subs = l.subs;
+		/* rules of before the fork: the parent's modules, if still so
+		 */
+		if (forked_adds &&
+		    (forked_adds != l.adds || forked_subs != l.subs))
+			gone.count = GONE_MAX + 1;
+		forked_adds = 0;
 		zm_unlock(&modules_lock);
+		forget(&gone);
 	}
 	for (uint32_t i = 0; i < l.count; i++)
 		zm_logger_free(l.list[i]);
 	zm_logger_free(l.list);
 	zm_logger_free(l.path);
-	return gone;
+	return gone.count > 0;
 }
 
 void
@@ -349,5 +437,9 @@ zm_modules_reset(void)
 	zm_lock_init(&modules_lock, ZM_RANK_LOGGER);
 	known = NULL; /* may be in any state: another thread could hold it */
 	map = NULL;
+	if (last_adds) {
+		forked_adds = last_adds;
+		forked_subs = last_subs;
+	}
 	last_adds = last_subs = 0;
 }

@@ -88,6 +88,7 @@ zm_record_exiting(int status, int known)
 		zm_count_flush(t->logger);
 	zm_modules_refresh(); /* the loader's lock: before threads are stopped
 			       */
+	zm_walk_report();
 	scan_from_here();
 	if (t)
 		t->in_logger--;

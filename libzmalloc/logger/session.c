@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "logger/logger.h"
+#include "logger/rules.h"
 #include "malloc/options.h"
 #include "os/os.h"
 
@@ -416,6 +417,7 @@ zm_session_refork(void)
 	if (err < 0)
 		return err;
 	zm_stacks_reset();
+	zm_rules_after_fork();
 	zm_modules_reset();
 	zm_threads_reset();
 	zm_hook_zones();

@@ -278,7 +278,16 @@ zs_node_module(const struct zs_node *n)
 	return (unsigned)(n->pc_module >> 48);
 }
 
-/* Counters of one stack; entry 0 is unused.  Written by all threads. */
+/*
+ * Counters of one stack; entry 0 is unused.  The process's numbers are these
+ * plus the sums over the stack's tallies: the first thread alone writes here,
+ * every other one its own tallies, so that no two write the same cache line.
+ *
+ * peak_bytes is exact where the first thread alone allocates and frees at a
+ * stack; each other thread may hold back less than ZS_STACK_STEP bytes, by
+ * which the peak may be too low, and what it held back at most is in the
+ * tally's high.
+ */
 struct zs_stack {
 	uint32_t node; /* leaf: the caller of the allocation function */
 	uint32_t flags;
@@ -286,11 +295,39 @@ struct zs_stack {
 	uint64_t frees;
 	uint64_t bytes;	      /* requested, all allocations */
 	uint64_t freed_bytes; /* requested, of the freed ones */
-	uint64_t peak_bytes;  /* highest live bytes */
+	uint64_t peak_bytes;  /* highest live bytes; atomic, all threads */
 	uint64_t temporary;   /* freed before the thread's next allocation */
-	uint64_t reserved;
+	uint64_t published;   /* live bytes that tallies no longer hold back;
+				 atomic, all threads; may be negative */
 };
 static_assert(sizeof(struct zs_stack) == 64, "stack size");
+
+enum { ZS_STACK_STEP = 16 << 10, ZS_TALLIES = 16 };
+
+/* What one thread other than the first has done at one stack. */
+struct zs_tally {
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t bytes;
+	uint64_t freed_bytes;
+	uint64_t temporary;
+	int64_t pending; /* live bytes not yet published */
+	int64_t high;	 /* the most that was ever held back */
+	uint64_t reserved;
+};
+static_assert(sizeof(struct zs_tally) == 64, "tally size");
+
+/*
+ * Tallies of stacks first to first + ZS_TALLIES - 1; several chunks may be for
+ * the same stacks.  Written by the owning thread only; one that ended leaves
+ * its chunks to a later one.
+ */
+struct zs_chunk {
+	uint64_t next;	/* offset of the next one in the header's list */
+	uint32_t first; /* a multiple of ZS_TALLIES */
+	uint32_t reserved[13];
+	struct zs_tally tally[ZS_TALLIES];
+};
 
 /* ---- size-class counters ---------------------------------------------- */
 
@@ -502,6 +539,7 @@ struct zs_header {
 	uint64_t start_ticks;	/* at start_monotonic_ns; 0: no history */
 	uint32_t tick_source;	/* enum zs_ticks */
 	uint32_t recorder_beat; /* by the recorder: changes while it lives */
+	uint64_t chunks; /* offset of the first chunk of tallies */
 };
 
 /* ---- handing it over -------------------------------------------------- */

@@ -7,8 +7,10 @@
  * grown under stacks_lock; tables that were outgrown are kept, a reader may
  * still be in one.  Called by hook.c for each allocation.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "logger/logger.h"
 
@@ -23,9 +25,8 @@ struct index {
 static struct index *table; /* atomic */
 static struct zm_lock stacks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 static uint32_t libc_is_up;
-static uint32_t epoch = 1; /* of the node numbers that threads remember */
-
-#define PC_MASK ((UINT64_C(1) << 48) - 1)
+uint32_t zm_stacks_epoch = 1;
+uintptr_t zm_loader_start, zm_loader_bytes;
 
 static inline uint32_t
 mix(uint32_t parent, uint64_t pc)
@@ -193,12 +194,18 @@ stack_new(uint32_t n)
 int
 zm_stacks_check_modules(void)
 {
-	if (!libc_is_up || !zm_modules_refresh())
+	int saved = errno;
+
+	if (!libc_is_up)
+		return 0;
+	int gone = zm_modules_refresh();
+	errno = saved;
+	if (!gone)
 		return 0;
 	zm_lock(&stacks_lock);
 	if (table)
 		index_grow(table->mask + 1);
-	epoch++;
+	__atomic_fetch_add(&zm_stacks_epoch, 1, __ATOMIC_RELEASE);
 	zm_unlock(&stacks_lock);
 	return 1;
 }
@@ -222,8 +229,9 @@ common(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
 {
 	unsigned d = 0;
 
-	if (t->cache_epoch != __atomic_load_n(&epoch, __ATOMIC_RELAXED)) {
-		t->cache_epoch = epoch;
+	if (t->cache_epoch !=
+	    __atomic_load_n(&zm_stacks_epoch, __ATOMIC_RELAXED)) {
+		t->cache_epoch = zm_stacks_epoch;
 		t->cached = 0;
 	}
 	while (d < n && d < t->cached && t->cache_pc[d] == pcs[n - 1 - d])
@@ -241,7 +249,7 @@ walk_in(struct zm_lthread *t, const uintptr_t *pcs, unsigned n, bool *again)
 
 	*again = false;
 	for (; d < n; d++) {
-		uint64_t pc = pcs[n - 1 - d] & PC_MASK;
+		uint64_t pc = pcs[n - 1 - d] & ZM_PC_MASK;
 		uint32_t next = child_find(node, pc);
 		if (!next)
 			next = child_make(node, pc, &checked, again);
@@ -271,14 +279,38 @@ zm_stack_get(struct zm_lthread *t, const uintptr_t *pcs, unsigned n)
 	return s ? s : stack_new(node);
 }
 
+uint32_t
+zm_node_look_up(struct zm_lthread *t, uint32_t parent, uint64_t pc,
+		bool *checked)
+{
+	bool again = false;
+	uint32_t n = child_find(parent, pc);
+
+	if (!n)
+		n = child_make(parent, pc, checked, &again);
+	if (n)
+		*zm_kid_of(t, parent, pc) =
+		    (struct zm_kid){ zm_kid_key(parent, pc), parent, n };
+	return n;
+}
+
+uint32_t
+zm_stack_new(uint32_t node)
+{
+	return stack_new(node);
+}
+
 /* ---- start and fork --------------------------------------------------- */
 
 void
 zm_stacks_started(void)
 {
 	uint32_t count = zm_session.h->nodes.count;
+	uintptr_t end;
 
 	zm_modules_refresh();
+	if (zm_module_range(getauxval(AT_BASE), &zm_loader_start, &end))
+		zm_loader_bytes = end - zm_loader_start;
 	zm_lock(&stacks_lock);
 	for (uint32_t n = 1; n < count; n++) {
 		struct zs_node *node = &zm_session.nodes[n];
@@ -294,7 +326,7 @@ void
 zm_stacks_reset(void)
 {
 	zm_lock_init(&stacks_lock, ZM_RANK_LOGGER);
-	epoch++;
+	zm_stacks_epoch++;
 	if (table) {
 		table->used = 0;
 		memset(table->slot, 0,

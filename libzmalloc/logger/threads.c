@@ -129,6 +129,7 @@ zm_lthread_exit(void *logger)
 		zm_ended_note();
 		zm_shards_release(l);
 		zm_history_exit(l);
+		zm_tallies_release(l);
 		list_remove(l);
 	}
 	zm_logger_free(l);
@@ -141,6 +142,7 @@ zm_threads_reset(void)
 	orphan_taken = 0;
 	zm_lock_init(&list_lock, ZM_RANK_LOGGER);
 	list = NULL;
+	zm_tallies_reset();
 }
 
 void

@@ -32,13 +32,15 @@
 enum { CACHE_PER_THREAD = 2 }; /* libunwind's UNW_CACHE_PER_THREAD */
 
 #if defined(__x86_64__)
-#define UNW_NAME(name) "_ULx86_64_" name
-#define JUMP_SLOT      R_X86_64_JUMP_SLOT
-#define GLOB_DAT       R_X86_64_GLOB_DAT
+#define UNW_NAME(name)	   "_ULx86_64_" name
+#define UNW_ANY_NAME(name) "_Ux86_64_" name
+#define JUMP_SLOT	   R_X86_64_JUMP_SLOT
+#define GLOB_DAT	   R_X86_64_GLOB_DAT
 #else
-#define UNW_NAME(name) "_ULaarch64_" name
-#define JUMP_SLOT      R_AARCH64_JUMP_SLOT
-#define GLOB_DAT       R_AARCH64_GLOB_DAT
+#define UNW_NAME(name)	   "_ULaarch64_" name
+#define UNW_ANY_NAME(name) "_Uaarch64_" name
+#define JUMP_SLOT	   R_AARCH64_JUMP_SLOT
+#define GLOB_DAT	   R_AARCH64_GLOB_DAT
 #endif
 
 /* ---- libunwind without its pipe --------------------------------------- */
@@ -185,6 +187,9 @@ static int (*unw_init_local)(void *cursor, void *context);
 static int (*unw_step)(void *cursor);
 static int (*unw_get_reg)(void *cursor, int reg, uintptr_t *value);
 
+static void (*unw_flush_cache)(void *space, uintptr_t lo, uintptr_t hi);
+static void **unw_space;
+
 static unsigned
 no_unwinder(uintptr_t *pcs, unsigned max)
 {
@@ -204,16 +209,15 @@ libunwind(uintptr_t *pcs, unsigned max)
 }
 
 unsigned (*zm_unwind)(uintptr_t *, unsigned) = no_unwinder;
-static uint32_t started;
+bool zm_unwind_started;
 
 void
 zm_unwind_start(void)
 {
 	void *lib = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
 	int (*policy)(void *, int);
-	void **space;
 
-	started = 1;
+	zm_unwind_started = true;
 	if (lib) {
 		redirect_calls(lib); /* glibc's handle is its link map */
 		*(void **)&unw_backtrace = dlsym(lib, "unw_backtrace");
@@ -221,9 +225,11 @@ zm_unwind_start(void)
 		*(void **)&unw_step = dlsym(lib, UNW_NAME("step"));
 		*(void **)&unw_get_reg = dlsym(lib, UNW_NAME("get_reg"));
 		*(void **)&policy = dlsym(lib, UNW_NAME("set_caching_policy"));
-		space = dlsym(lib, UNW_NAME("local_addr_space"));
-		if (policy && space)
-			policy(*space, CACHE_PER_THREAD);
+		unw_space = dlsym(lib, UNW_NAME("local_addr_space"));
+		*(void **)&unw_flush_cache =
+		    dlsym(lib, UNW_ANY_NAME("flush_cache"));
+		if (policy && unw_space)
+			policy(*unw_space, CACHE_PER_THREAD);
 	}
 	if (unw_backtrace) {
 		uintptr_t warm[16];
@@ -235,15 +241,66 @@ zm_unwind_start(void)
 	dlerror(); /* leaves no message behind for the program */
 }
 
-/* ---- the program's innermost frame ------------------------------------ */
+/* ---- one step --------------------------------------------------------- */
 
 #if defined(__x86_64__)
-enum { UNW_IP = 16, UNW_SP = 7 };
+enum { UNW_IP = 16, UNW_SP = 7, UNW_FP = 6 };
 static const int preserved[] = { 3, 6, 12, 13, 14, 15 };
+
+static void
+set_context(ucontext_t *c, const struct zm_regs *s)
+{
+	c->uc_mcontext.gregs[REG_RIP] = (greg_t)s->pc;
+	c->uc_mcontext.gregs[REG_RSP] = (greg_t)s->sp;
+	c->uc_mcontext.gregs[REG_RBP] = (greg_t)s->fp;
+}
 #else
-enum { UNW_IP = 30, UNW_SP = 31 }; /* libunwind keeps the ip with the lr */
+/* libunwind keeps the ip with the lr */
+enum { UNW_IP = 30, UNW_SP = 31, UNW_FP = 29 };
 static const int preserved[] = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29 };
+
+static void
+set_context(ucontext_t *c, const struct zm_regs *s)
+{
+	c->uc_mcontext.pc = c->uc_mcontext.regs[30] = s->pc;
+	c->uc_mcontext.sp = s->sp;
+	c->uc_mcontext.regs[29] = s->fp;
+}
 #endif
+
+/*
+ * A context with the three registers alone: a frame for which libunwind needs
+ * others comes out wrong and is then no frame for rules.
+ */
+int
+zm_unwind_step(struct zm_lthread *t, const struct zm_regs *from,
+	       struct zm_regs *to)
+{
+	static const ucontext_t empty;
+	int more;
+
+	if (!unw_init_local || !unw_step || !unw_get_reg)
+		return -1;
+	t->context = empty;
+	set_context(&t->context, from);
+	if (unw_init_local(t->cursor, &t->context) < 0)
+		return -1;
+	more = unw_step(t->cursor);
+	if (more > 0 && (unw_get_reg(t->cursor, UNW_IP, &to->pc) < 0 ||
+			 unw_get_reg(t->cursor, UNW_SP, &to->sp) < 0 ||
+			 unw_get_reg(t->cursor, UNW_FP, &to->fp) < 0))
+		return -1;
+	return more;
+}
+
+void
+zm_unwind_flush(void)
+{
+	if (unw_flush_cache && unw_space)
+		unw_flush_cache(*unw_space, 0, 0);
+}
+
+/* ---- the program's innermost frame ------------------------------------ */
 
 /* Whether pc lies in this library, in libc or in the loader; libc must not be
  * a part of the program. */
@@ -301,73 +358,4 @@ zm_unwind_program(struct zm_frame *f)
 		return true;
 	}
 	return false;
-}
-
-/* ---- what is recorded ------------------------------------------------- */
-
-/* The frames from the program's one on: past those of this library, which
- * end where ra is found.  NULL when the walk did not come that far. */
-static uintptr_t *
-from_caller(uintptr_t *pcs, unsigned n, uintptr_t ra)
-{
-	enum { OWN_FRAMES = 32 };
-
-	for (unsigned i = 0; i < n && i < OWN_FRAMES; i++) {
-		if (pcs[i] == ra)
-			return pcs + i;
-	}
-	return NULL;
-}
-
-/* Keeps the leaf half and the root half, with a remark between. */
-static unsigned
-cut(uintptr_t *pcs, unsigned n, unsigned depth)
-{
-	unsigned leaf = (depth + 1) / 2, root = depth / 2;
-
-	pcs[leaf] = ZS_PC_CUT;
-	memmove(pcs + leaf + 1, pcs + n - root, root * sizeof *pcs);
-	return leaf + 1 + root;
-}
-
-static unsigned
-single(uintptr_t *buf, uintptr_t ra, uintptr_t remark, uintptr_t **out)
-{
-	buf[0] = ra;
-	buf[1] = remark;
-	*out = buf;
-	return 2;
-}
-
-unsigned
-zm_unwind_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out)
-{
-	unsigned max = ZM_WALK_MAX - 1;
-	unsigned depth = zm_session.depth;
-	unsigned n = zm_unwind(buf, max);
-	uintptr_t *pcs = from_caller(buf, n, ra);
-
-	if (!n && !started)
-		return single(buf, ra, ZS_PC_EARLY, out);
-	if (!pcs)
-		return single(buf, ra, ZS_PC_UNKNOWN, out);
-	*out = pcs;
-	bool full = n == max;
-	n -= (unsigned)(pcs - buf);
-	if (full) { /* deeper than we look: the root is not known */
-		if (depth < n)
-			n = depth;
-		pcs[n] = ZS_PC_CUT;
-		return n + 1;
-	}
-	if (n > depth)
-		return cut(pcs, n, depth);
-	/* An outermost frame in no module is code made at run time, which the
-	 * unwinder cannot see through. */
-	if (!zm_module_of(pcs[n - 1])) {
-		zm_stacks_check_modules();
-		if (!zm_module_of(pcs[n - 1]))
-			pcs[n++] = ZS_PC_UNKNOWN;
-	}
-	return n;
 }

@@ -21,7 +21,8 @@ new_aligned(size_t align, size_t size, enum zt_call call, const void *ra)
 					      .align = align,
 					      .fn = ZM_FN_MEMALIGN,
 					      .call = call,
-					      .ra = ra });
+					      .ra = ra,
+					      .at = ZM_ENTRY(ra) });
 }
 
 static void *

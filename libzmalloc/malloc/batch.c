@@ -45,10 +45,9 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 		return got;
 	}
 	got = zm_szone_batch_malloc(z->szone, ask->size, out, n);
-	int e = errno;
 	for (unsigned i = 0; recorded(z) && i < got; i++)
-		zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call);
-	errno = e;
+		zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call,
+			       &ask->at);
 	if (!got && n)
 		zm_no_memory();
 	return got;
@@ -58,10 +57,8 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 static void
 give(struct zm_zone *z, void **blocks, unsigned n, const void *ra)
 {
-	int e = errno;
 	for (unsigned i = 0; recorded(z) && i < n; i++)
-		zm_hook->free(blocks[i], true, ra);
-	errno = e;
+		zm_hook->free(zm_region_of(blocks[i]), blocks[i], true, ra);
 	zm_szone_batch_free(z->szone, blocks, n);
 }
 

@@ -58,28 +58,16 @@ recorded(const struct zm_region *r)
 	return zm_is_slow() & ZM_SLOW_HOOK && r->zone != ZM_ZONE_ID_LOGGER;
 }
 
-static void
+static inline void
 tell_alloc(void *p, const struct zm_ask *a)
 {
-	int e = errno;
-	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call);
-	errno = e;
-}
-
-static void
-tell_free(void *p, bool called, const void *ra)
-{
-	int e = errno;
-	zm_hook->free(p, called, ra);
-	errno = e;
+	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call, &a->at);
 }
 
 static void
 tell_resize(void *p, const struct zm_ask *a)
 {
-	int e = errno;
-	zm_hook->resize(p, a->size, a->ra);
-	errno = e;
+	zm_hook->resize(p, a->size, a->ra, &a->at);
 }
 
 void *
@@ -184,8 +172,11 @@ zm_block_new(const struct zm_ask *a)
 void *
 zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	void *p = zm_block_new(&(struct zm_ask){
-	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
+	void *p = zm_block_new(&(struct zm_ask){ .size = size,
+						 .fn = fn,
+						 .call = ZT_CALL_malloc,
+						 .ra = ra,
+						 .at = ZM_ENTRY(ra) });
 	ZM_TRACE_END(malloc, size, p);
 	return p;
 }
@@ -197,7 +188,8 @@ zm_block_zeroed(size_t size, enum zm_fn fn, const void *ra)
 						 .zero = true,
 						 .fn = fn,
 						 .call = ZT_CALL_calloc,
-						 .ra = ra });
+						 .ra = ra,
+						 .at = ZM_ENTRY(ra) });
 	ZM_TRACE_END(calloc, size, p);
 	return p;
 }
@@ -243,7 +235,7 @@ zm_block_free(void *p, const void *ra)
 	if (slow & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true, ra);
+		zm_hook->free(r, p, true, ra);
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
@@ -269,7 +261,7 @@ zm_block_free_in(struct zm_zone *z, void *p, const void *ra)
 	if (zm_is_slow() & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true, ra);
+		zm_hook->free(r, p, true, ra);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -301,7 +293,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		zm_log(q, "allocated by realloc", a->size);
 	}
 	if (recorded(r)) {
-		tell_free(p, false, a->ra);
+		zm_hook->free(r, p, false, a->ra);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}

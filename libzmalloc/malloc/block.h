@@ -20,7 +20,24 @@ struct zm_ask {
 	enum zm_fn fn;
 	enum zt_call call; /* trace point that it counts for */
 	const void *ra;	   /* return address of the entry point */
+	struct zm_entry at;
 };
+
+/*
+ * The zm_entry of the entry point that returns to ra, as seen from a function
+ * that is it, was inlined into it, or was tail-called by it; otherwise not
+ * known.  The frame pointer that is asked for makes the function begin with
+ * push %rbp; mov %rsp, %rbp.
+ */
+#if defined(__x86_64__)
+#define ZM_ENTRY(caller)                                                      \
+	(__builtin_return_address(0) == (caller)                              \
+	     ? (struct zm_entry){ (uintptr_t)__builtin_frame_address(0) + 16, \
+				  *(uintptr_t *)__builtin_frame_address(0) }  \
+	     : (struct zm_entry){ 0, 0 })
+#else
+#define ZM_ENTRY(caller) ((struct zm_entry){ 0, 0 })
+#endif
 
 /* From the default zone; NULL with errno ENOMEM. */
 void *zm_block_new(const struct zm_ask *);

@@ -58,7 +58,8 @@ resize_block(void *p, size_t size, const void *ra)
 	struct zm_ask ask = { .size = size,
 			      .fn = ZM_FN_REALLOC,
 			      .call = ZT_CALL_realloc,
-			      .ra = ra };
+			      .ra = ra,
+			      .at = ZM_ENTRY(ra) };
 	if (!p)
 		return zm_block_new(&ask);
 	if (size)

@@ -15,6 +15,7 @@
  * - hook->free is called for every block of a zone of ours that is freed, also
  *   while in_logger is not 0; not for blocks of the logger zone, and not for
  *   those of zones that the program brought along (no region, no tag).
+ * - alloc, free and resize keep errno.
  * - while zm_thread()->in_logger is not 0, malloc and relatives of that thread
  *   serve from the logger zone and call no alloc hook; free always works by
  *   the block's own zone.
@@ -39,15 +40,23 @@ enum zm_fn { /* the values of enum zs_fn in logger/session.h */
 	     ZM_FN_ZONE
 };
 
+/* The caller of an entry point at the moment of the call: its stack pointer
+ * behind the return address, its frame pointer.  All 0: not known. */
+struct zm_entry {
+	uintptr_t sp, fp;
+};
+
+struct zm_region;
 struct zm_hook {
 	/* call: the trace point that it counts for */
 	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra,
-		      enum zt_call call);
-	/* called: by a call of free, not by realloc or the end of a zone; ra as
-	 * for alloc, NULL: not known */
-	void (*free)(void *p, bool called, const void *ra);
+		      enum zt_call call, const struct zm_entry *at);
+	/* p is in this region; called: by a call of free, not by realloc or the
+	 * end of a zone; ra as for alloc, NULL: not known */
+	void (*free)(struct zm_region *, void *p, bool called, const void *ra);
 	/* realloc in place: one free and one allocation of the same block */
-	void (*resize)(void *p, size_t size, const void *ra);
+	void (*resize)(void *p, size_t size, const void *ra,
+		       const struct zm_entry *at);
 	/* a zone was created, renamed or destroyed */
 	void (*zone)(uint16_t id, const char *name);
 	/* a thread that has a zm_thread ends (its logger pointer may be set) */
@@ -90,6 +99,9 @@ struct zm_thread {
 /* This thread's record, created when missing; NULL only out of memory or
  * after the thread's destructors ran. */
 struct zm_thread *zm_thread(void);
+/* The same where it exists already. */
+extern __thread struct zm_thread *zm_thread_current
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* Memory for the logger itself, from the logger zone: never recorded, never
  * scanned.  NULL when out of memory.  Freed with zm_logger_free. */

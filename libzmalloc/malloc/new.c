@@ -147,8 +147,11 @@ new_aligned(const struct zm_ask *a)
 static __attribute__((noinline)) void *
 new_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	void *p = new_slow(&(struct zm_ask){
-	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
+	void *p = new_slow(&(struct zm_ask){ .size = size,
+					     .fn = fn,
+					     .call = ZT_CALL_malloc,
+					     .ra = ra,
+					     .at = ZM_ENTRY(ra) });
 	ZM_TRACE_END(malloc, size, p);
 	return p;
 }
@@ -170,7 +173,7 @@ new_fast(size_t size, enum zm_fn fn, const void *ra)
 	{                                                         \
 		.size = (sz), .align = (al), .fn = (f),           \
 		.call = (al) ? ZT_CALL_memalign : ZT_CALL_malloc, \
-		.ra = ZM_CALLER                                   \
+		.ra = ZM_CALLER, .at = ZM_ENTRY(ZM_CALLER)        \
 	}
 
 /* The mangled names need prototypes of their own. */

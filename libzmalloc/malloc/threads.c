@@ -35,7 +35,7 @@ enum { RECORDS_PER_CHUNK = 64 };
 
 #define INITIAL_EXEC __attribute__((tls_model("initial-exec")))
 
-static __thread struct record *self INITIAL_EXEC;
+__thread struct zm_thread *zm_thread_current;
 static __thread bool ended INITIAL_EXEC;
 
 static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LEAF);
@@ -82,7 +82,7 @@ thread_begin(void)
 	if (!r)
 		return NULL;
 	*r = (struct record){ 0 };
-	self = r;
+	zm_thread_current = &r->pub;
 	zm_cache_use(zm_cache_create());
 	if (have_key)
 		pthread_setspecific(key, r);
@@ -92,8 +92,8 @@ thread_begin(void)
 struct zm_thread *
 zm_thread(void)
 {
-	if (ZM_LIKELY(self))
-		return &self->pub;
+	if (ZM_LIKELY(zm_thread_current))
+		return zm_thread_current;
 	return ended ? NULL : thread_begin();
 }
 
@@ -119,7 +119,7 @@ thread_end(struct record *r)
 	struct zm_cache *cache = zm_cache_current;
 	zm_cache_use(NULL);
 	ended = true;
-	self = NULL;
+	zm_thread_current = NULL;
 	if (cache)
 		zm_cache_destroy(cache);
 	zm_meta_free(r->kept, r->kept_bytes);
@@ -140,8 +140,8 @@ void
 zm_threads_start(void)
 {
 	have_key = pthread_key_create(&key, key_destructor) == 0;
-	if (have_key && self)
-		pthread_setspecific(key, self);
+	if (have_key && zm_thread_current)
+		pthread_setspecific(key, zm_thread_current);
 }
 
 void

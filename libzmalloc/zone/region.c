@@ -132,17 +132,6 @@ zm_block_at(const void *p, struct zm_block *out)
 	return false;
 }
 
-uint32_t
-zm_tag_index(const struct zm_region *r, uintptr_t start)
-{
-	uint64_t off = start - r->base;
-	if (r->tier == ZM_TIER_NANO)
-		return (uint32_t)(off * r->slot_magic >> 32);
-	if (r->tier == ZM_TIER_LARGE)
-		return 0;
-	return (uint32_t)(off >> r->tag_shift);
-}
-
 size_t
 zm_block_size(const void *p)
 {

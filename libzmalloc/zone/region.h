@@ -81,7 +81,17 @@ struct zm_region *zm_region_of(const void *p);
 bool zm_block_at(const void *p, struct zm_block *out);
 
 /* Tag index of the block that starts at `start`; the caller knows that. */
-uint32_t zm_tag_index(const struct zm_region *r, uintptr_t start);
+static inline uint32_t
+zm_tag_index(const struct zm_region *r, uintptr_t start)
+{
+	uint64_t off = start - r->base;
+
+	if (r->tier == ZM_TIER_NANO)
+		return (uint32_t)(off * r->slot_magic >> 32);
+	if (r->tier == ZM_TIER_LARGE)
+		return 0;
+	return (uint32_t)(off >> r->tag_shift);
+}
 
 /* Calls fn for every region there is; region creation is locked out. */
 void zm_region_each(void (*fn)(struct zm_region *, void *), void *ctx);

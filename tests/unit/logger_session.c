@@ -294,6 +294,17 @@ sum_stacks(int i)
 		s.bytes += st[k].bytes;
 		s.live_bytes += st[k].bytes - st[k].freed_bytes;
 	}
+	for (uint64_t off = h->chunks; off;) {
+		const struct zs_chunk *c = (const void *)(segment[i] + off);
+		for (int k = 0; k < ZS_TALLIES; k++) {
+			s.allocations += c->tally[k].allocations;
+			s.frees += c->tally[k].frees;
+			s.bytes += c->tally[k].bytes;
+			s.live_bytes +=
+			    c->tally[k].bytes - c->tally[k].freed_bytes;
+		}
+		off = c->next;
+	}
 	s.live_blocks = s.allocations - s.frees;
 	return s;
 }

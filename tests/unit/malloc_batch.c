@@ -168,17 +168,20 @@ static struct {
 } seen;
 
 static void
-on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra, enum zt_call call)
+on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra, enum zt_call call,
+	 const struct zm_entry *at)
 {
 	(void)call;
+	(void)at;
 	seen.allocs++;
 	seen.wrong += size != seen.size || fn != ZM_FN_ZONE || !ra ||
 		      malloc_size(p) < size;
 }
 
 static void
-on_free(void *p, bool called, const void *ra)
+on_free(struct zm_region *r, void *p, bool called, const void *ra)
 {
+	(void)r;
 	(void)ra;
 	(void)called;
 	seen.frees++;

@@ -167,6 +167,16 @@ print_counters(const char *p)
 		st.bytes += s[i].bytes;
 		st.freed_bytes += s[i].freed_bytes;
 	}
+	for (uint64_t off = h->chunks; off;) {
+		const struct zs_chunk *c = (const void *)(p + off);
+		for (int k = 0; k < ZS_TALLIES; k++) {
+			st.allocations += c->tally[k].allocations;
+			st.frees += c->tally[k].frees;
+			st.bytes += c->tally[k].bytes;
+			st.freed_bytes += c->tally[k].freed_bytes;
+		}
+		off = c->next;
+	}
 	printf("  shards: %" PRIu64 " allocs, %" PRIu64 " frees, %" PRIu64
 	       " bytes, live %" PRIu64 "/%" PRIu64 "\n",
 	       sum.allocations, sum.frees, sum.bytes,
