@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-	HISTORY_CHUNK = 1 << 17,
+	HISTORY_CHUNK = 1 << 15,
 	HISTORY_UNIT_NS = 100000 /* resolution of times in a chunk */
 };
 

@@ -123,7 +123,7 @@ CREATE TABLE trace_info (
 ) WITHOUT ROWID;
 
 -- Every event of a process that was recorded with --history, in order, a
--- BLOB for up to 131072 of them: FORMAT.md.
+-- BLOB for up to 32768 of them: FORMAT.md.
 CREATE TABLE history (
   process_id INTEGER NOT NULL,
   begun REAL NOT NULL, ended REAL NOT NULL, -- times of the first and last
