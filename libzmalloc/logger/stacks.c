@@ -19,7 +19,7 @@ enum { INDEX_MIN = 1 << 14 };
 struct index {
 	uint32_t mask;
 	uint32_t used;
-	uint32_t slot[]; /* node numbers; 0: empty */
+	struct zm_kid slot[]; /* node 0: empty; stored last */
 };
 
 static struct index *table; /* atomic */
@@ -31,10 +31,10 @@ uintptr_t zm_loader_start, zm_loader_bytes;
 static inline uint32_t
 mix(uint32_t parent, uint64_t pc)
 {
-	uint64_t x = pc * UINT64_C(0x9e3779b97f4a7c15) +
-		     parent * UINT64_C(0xc2b2ae3d27d4eb4f);
+	uint64_t x = pc * UINT64_C(0x9e3779b97f4a7c15) ^
+		     (parent + 1) * UINT64_C(0xc2b2ae3d27d4eb4f);
 
-	return (uint32_t)(x >> 32 ^ x >> 11);
+	return (uint32_t)(x >> 32 ^ x >> 47);
 }
 
 /* ---- the index -------------------------------------------------------- */
@@ -43,24 +43,33 @@ mix(uint32_t parent, uint64_t pc)
 static uint32_t
 probe(const struct index *t, uint32_t parent, uint64_t pc, uint32_t *where)
 {
-	const struct zs_node *nodes = zm_session.nodes;
+	uint64_t key = zm_kid_key(parent, pc);
 	uint32_t i = mix(parent, pc) & t->mask;
 
 	for (;; i = (i + 1) & t->mask) {
-		uint32_t n = __atomic_load_n(&t->slot[i], __ATOMIC_ACQUIRE);
+		const struct zm_kid *k = &t->slot[i];
+		uint32_t n = __atomic_load_n(&k->node, __ATOMIC_ACQUIRE);
 		if (!n)
 			break;
-		if (nodes[n].parent == parent && zs_node_pc(&nodes[n]) == pc)
+		if (k->key == key && k->parent == parent)
 			return n;
 	}
 	*where = i;
 	return 0;
 }
 
+static void
+slot_fill(struct zm_kid *k, uint32_t parent, uint64_t pc, uint32_t n)
+{
+	k->key = zm_kid_key(parent, pc);
+	k->parent = parent;
+	__atomic_store_n(&k->node, n, __ATOMIC_RELEASE);
+}
+
 static struct index *
 index_new(uint32_t slots)
 {
-	size_t bytes = sizeof(struct index) + sizeof(uint32_t) * slots;
+	size_t bytes = sizeof(struct index) + sizeof(struct zm_kid) * slots;
 	struct index *t = zm_logger_alloc(bytes);
 
 	if (t) {
@@ -79,7 +88,7 @@ index_put(struct index *t, uint32_t n)
 	if (probe(t, nodes[n].parent, zs_node_pc(&nodes[n]), &at))
 		return;
 	t->used++;
-	__atomic_store_n(&t->slot[at], n, __ATOMIC_RELEASE);
+	slot_fill(&t->slot[at], nodes[n].parent, zs_node_pc(&nodes[n]), n);
 }
 
 static bool
@@ -148,7 +157,7 @@ child_add(uint32_t parent, uint64_t pc)
 		n = node_new(parent, pc, module);
 		if (n) {
 			table->used++;
-			__atomic_store_n(&table->slot[at], n, __ATOMIC_RELEASE);
+			slot_fill(&table->slot[at], parent, pc, n);
 		}
 	}
 	zm_unlock(&stacks_lock);
@@ -330,7 +339,7 @@ zm_stacks_reset(void)
 	if (table) {
 		table->used = 0;
 		memset(table->slot, 0,
-		       sizeof(uint32_t) * ((size_t)table->mask + 1));
+		       sizeof table->slot[0] * ((size_t)table->mask + 1));
 	}
 }
 

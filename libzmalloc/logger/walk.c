@@ -368,10 +368,24 @@ deeper(struct zm_climb *c)
 	return zm_stack_get(t, t->pcs, n);
 }
 
+/* The nodes of a path are mostly made one after the other. */
+static inline bool
+follows(uint32_t parent, uintptr_t pc)
+{
+	const struct zs_node *n = &zm_session.nodes[parent + 1];
+
+	return parent + 1 < __atomic_load_n(&zm_session.h->nodes.count,
+					    __ATOMIC_ACQUIRE) &&
+	       n->parent == parent && zs_node_pc(n) == pc &&
+	       !zm_session.modules[zs_node_module(n)].unloaded_ns;
+}
+
 static inline uint32_t
 child(struct zm_lthread *t, uint32_t parent, uintptr_t pc, bool *checked)
 {
 	pc &= ZM_PC_MASK;
+	if (follows(parent, pc))
+		return parent + 1;
 	const struct zm_kid *k = zm_kid_of(t, parent, pc);
 
 	if (__builtin_expect(
