@@ -41,6 +41,8 @@ enum stop_reason {
 	STOP_ENDED,    /* the process is gone */
 	STOP_EXEC,     /* the process runs another program now */
 	STOP_DURATION, /* --duration is over */
+	STOP_DETACHED, /* zrecord --pid was told to end */
+	STOP_SWITCHED, /* the program ended its recording */
 	STOP_COMMAND   /* the command ended, this one runs on */
 };
 
@@ -84,6 +86,9 @@ struct process {
  */
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
+
+/* Has the target write no more.  Returns whether it said so. */
+int process_halt(struct process *);
 
 /* Reads what is left, writes all remaining rows, and frees all but the
  * summary's figures. */

@@ -142,9 +142,9 @@ live_changed(struct zm_lthread *t, int64_t delta)
 /* ---- an event --------------------------------------------------------- */
 
 static void
-stack_alloc(struct zs_stack *s, uint64_t size)
+stack_alloc(struct zs_stack *s, uint64_t blocks, uint64_t size)
 {
-	zm_add_shared(&s->allocations, 1);
+	zm_add_shared(&s->allocations, blocks);
 	zm_add_shared(&s->bytes, size);
 	uint64_t live = s->bytes - s->freed_bytes;
 	if (live > s->peak_bytes && (int64_t)live > 0)
@@ -153,42 +153,45 @@ stack_alloc(struct zs_stack *s, uint64_t size)
 
 void
 zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-	       uint32_t stack, uint64_t size, enum zt_call call)
+	       uint32_t stack, uint64_t blocks, uint64_t size,
+	       enum zt_call call)
 {
 	struct zs_shard *shard = shard_of(t, zone);
 
+	size *= blocks;
 	if (shard && cls < ZS_CLASSES) {
 		struct zs_counter *c = &shard->class[cls];
-		zm_add_own(&c->allocations, 1);
+		zm_add_own(&c->allocations, blocks);
 		zm_add_own(&c->bytes, size);
 		if (call != ZT_CALL_malloc)
-			zm_add_own(&shard->calls[call % ZT_CALLS], 1);
+			zm_add_own(&shard->calls[call % ZT_CALLS], blocks);
 	}
-	zm_add_own(&t->record->allocations, 1);
+	zm_add_own(&t->record->allocations, blocks);
 	zm_add_own(&t->record->bytes, size);
-	stack_alloc(&zm_session.stacks[stack], size);
+	stack_alloc(&zm_session.stacks[stack], blocks, size);
 	live_changed(t, (int64_t)size);
 }
 
 void
 zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls, uint32_t stack,
-	      uint64_t size, int temporary, int called)
+	      uint64_t blocks, uint64_t size, int temporary, int called)
 {
 	struct zs_shard *shard = shard_of(t, zone);
 	struct zs_stack *s = &zm_session.stacks[stack];
 
+	size *= blocks;
 	if (shard && cls < ZS_CLASSES) {
 		struct zs_counter *c = &shard->class[cls];
-		zm_add_own(&c->frees, 1);
+		zm_add_own(&c->frees, blocks);
 		zm_add_own(&c->freed_bytes, size);
 		if (!called)
-			zm_add_own(&shard->calls[0], 1);
+			zm_add_own(&shard->calls[0], blocks);
 	}
-	zm_add_own(&t->record->frees, 1);
-	zm_add_shared(&s->frees, 1);
+	zm_add_own(&t->record->frees, blocks);
+	zm_add_shared(&s->frees, blocks);
 	zm_add_shared(&s->freed_bytes, size);
 	if (temporary)
-		zm_add_shared(&s->temporary, 1);
+		zm_add_shared(&s->temporary, blocks);
 	live_changed(t, -(int64_t)size);
 }
 

@@ -58,8 +58,11 @@ ensure_session(void)
 {
 	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 
-	if (zm_session_active())
-		return 1;
+	if (zm_session_active()) {
+		if (zm_record_unwanted())
+			zm_record_stop();
+		return zm_session_active();
+	}
 	if (zm_session.failed || !zm_trylock(&lock))
 		return 0;
 	if (!zm_session_active() && zm_session_refork() < 0) {
@@ -78,6 +81,28 @@ block_size(const struct zm_region *r, uint64_t w0)
 	if (size == ZS_TAG_SIZE_MAX && r->tier == ZM_TIER_LARGE)
 		return zm_session.regions[r->id].large_size;
 	return size;
+}
+
+/* How many blocks this one stands for. */
+static uint64_t
+weight(const struct zm_region *r, const void *p, uint64_t w0, uint64_t w1)
+{
+	if (__builtin_expect(!zm_session.sample, 1))
+		return 1;
+	return zs_weight(zm_session.sample, block_size(r, w0), (uintptr_t)p,
+			 w1);
+}
+
+/* Regions without a recorded block are no business of free, see block.c. */
+static void
+count_tag(struct zm_region *r, uint32_t by)
+{
+	if (zm_session.sample) {
+		__atomic_fetch_add(&r->tagged, by, __ATOMIC_RELAXED);
+		if (by == 1)
+			__atomic_fetch_add(&zm_session.h->samples, 1,
+					   __ATOMIC_RELAXED);
+	}
 }
 
 /* ---- alloc ------------------------------------------------------------ */
@@ -127,9 +152,11 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 	if (!stack)
 		goto lost;
 	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
+	count_tag(b.region, 1);
+	uint64_t w0 = b.region->tags[2 * (size_t)b.index];
 	zm_count_alloc(l, b.region->zone,
-		       zs_class_index(zm_tag_usable(b.region, w1)), stack, size,
-		       call);
+		       zs_class_index(zm_tag_usable(b.region, w1)), stack,
+		       weight(b.region, p, w0, w1), size, call);
 	l->last = ~(uintptr_t)p;
 	return;
 lost:
@@ -157,15 +184,17 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 /* ---- free ------------------------------------------------------------- */
 
 static void
-record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
+record_free(struct zm_lthread *l, struct zm_region *r, uint64_t *tag,
 	    void *p, bool called)
 {
 	uint64_t w0 = tag[0], w1 = tag[1];
 	int temporary = l->last == ~(uintptr_t)p;
 
 	__atomic_store_n(&tag[0], 0, __ATOMIC_RELEASE);
+	count_tag(r, UINT32_MAX);
 	zm_count_free(l, r->zone, zs_class_index(zm_tag_usable(r, w1)),
-		      zs_tag_stack(w0), block_size(r, w0), temporary, called);
+		      zs_tag_stack(w0), weight(r, p, w0, w1), block_size(r, w0),
+		      temporary, called);
 	if (temporary)
 		l->last = 0;
 }
@@ -194,7 +223,8 @@ hook_free(void *p, bool called)
 			record_free(l, r, tag, p, called);
 		else if (tag[0])
 			zm_lost();
-		else if (zm_session.cause != ZS_CAUSE_START)
+		else if (zm_session.cause != ZS_CAUSE_START &&
+			 !zm_session.sample)
 			__atomic_fetch_add(&zm_session.h->inherited_frees, 1,
 					   __ATOMIC_RELAXED);
 		writer_done(l, mine);
@@ -206,7 +236,8 @@ static void
 hook_resize(void *p, size_t size, const void *ra)
 {
 	hook_free(p, false);
-	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc);
+	if (!zm_session.sample || zm_sample_next(size))
+		hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc);
 }
 
 /* ---- the rest --------------------------------------------------------- */
@@ -277,7 +308,7 @@ hook_started(void)
 	errno = saved;
 }
 
-static const struct zm_hook table = {
+const struct zm_hook zm_hook_table = {
 	.alloc = hook_alloc,
 	.free = hook_free,
 	.resize = hook_resize,
@@ -302,5 +333,5 @@ zm_logger_boot(void)
 	zm_hook_zones();
 	zm_ledger_observe();
 	__atomic_store_n(&zm_trace_counter, zm_count_point, __ATOMIC_RELAXED);
-	return &table;
+	return &zm_hook_table;
 }

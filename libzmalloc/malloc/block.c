@@ -58,17 +58,36 @@ recorded(const struct zm_region *r)
 	return zm_is_slow() & ZM_SLOW_HOOK && r->zone != ZM_ZONE_ID_LOGGER;
 }
 
+/* Nothing is switched on but recording of some blocks. */
+static bool
+only_sampled(void)
+{
+	return zm_is_slow() == (ZM_SLOW_HOOK | ZM_SLOW_SAMPLE);
+}
+
+/* Where not all blocks are recorded: this one is not. */
+static bool
+untagged(const struct zm_region *r, const void *p)
+{
+	return !__atomic_load_n(&r->tagged, __ATOMIC_RELAXED) || !r->tags ||
+	       !r->tags[2 * (size_t)zm_tag_index(r, (uintptr_t)p)];
+}
+
 static void
 tell_alloc(void *p, const struct zm_ask *a)
 {
+	if (zm_is_slow() & ZM_SLOW_SAMPLE && !zm_sample_next(a->size))
+		return;
 	int e = errno;
 	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call);
 	errno = e;
 }
 
 static void
-tell_free(void *p, bool called)
+tell_free(const struct zm_region *r, void *p, bool called)
 {
+	if (zm_is_slow() & ZM_SLOW_SAMPLE && untagged(r, p))
+		return;
 	int e = errno;
 	zm_hook->free(p, called);
 	errno = e;
@@ -157,12 +176,35 @@ new_in_fork(const struct zm_ask *a)
 	return p;
 }
 
+/* The fast path of a program of which some blocks are recorded; NULL: take the
+ * slow one, which asks whether this is one of them. */
+static void *
+new_sampled(const struct zm_ask *a)
+{
+	void *p = zm_fast_malloc(a->size);
+	if (ZM_UNLIKELY(!p))
+		return NULL;
+	if (a->zero)
+		memset(p, 0, a->size);
+	if (ZM_UNLIKELY(zm_sample_next(a->size)) && !in_logger()) {
+		int e = errno;
+		zm_hook->alloc(p, a->size, a->fn, a->ra, a->call);
+		errno = e;
+	}
+	return p;
+}
+
 void *
 zm_block_new(const struct zm_ask *a)
 {
+	void *q;
+	if (only_sampled() && a->align <= 16 && (q = new_sampled(a)))
+		return q;
 	zm_boot_once();
 	if (in_fork())
 		return new_in_fork(a);
+	if (ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_ATTACH))
+		zm_logger_attach(a->ra, a->zero);
 	struct zm_thread *t = zm_thread(); /* makes the cache too */
 	unsigned slow = zm_is_slow();
 	if (slow & ZM_SLOW_CHECK)
@@ -184,7 +226,14 @@ zm_block_new(const struct zm_ask *a)
 void *
 zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	void *p = zm_block_new(&(struct zm_ask){
+	void *p;
+	if (only_sampled() && (int64_t)size < zm_sample_left &&
+	    size <= ZM_CACHED_MAX && (p = zm_fast_malloc(size))) {
+		zm_sample_next(size);
+		ZM_TRACE_END(malloc, size, p);
+		return p;
+	}
+	p = zm_block_new(&(struct zm_ask){
 	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
 	ZM_TRACE_END(malloc, size, p);
 	return p;
@@ -225,6 +274,11 @@ free_in_fork(void *p)
 void
 zm_block_free(void *p)
 {
+	if (only_sampled()) {
+		struct zm_region *own = zm_region_of(p);
+		if (own && untagged(own, p) && zm_fast_free(p))
+			return;
+	}
 	zm_boot_once();
 	if (in_fork()) {
 		free_in_fork(p);
@@ -243,7 +297,7 @@ zm_block_free(void *p)
 	if (slow & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true);
+		tell_free(r, p, true);
 	zm_szone_free(zm_szone_of(r), r, p);
 }
 
@@ -269,7 +323,7 @@ zm_block_free_in(struct zm_zone *z, void *p)
 	if (zm_is_slow() & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(p, true);
+		tell_free(r, p, true);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -301,7 +355,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		zm_log(q, "allocated by realloc", a->size);
 	}
 	if (recorded(r)) {
-		tell_free(p, false);
+		tell_free(r, p, false);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}

@@ -93,6 +93,8 @@
 	  "the report; %p: process id, %e: program; report.%p.db if unset")    \
 	X(MallocTracingDepth, tracing_depth, NUMBER, 1, 4096, 128,             \
 	  "frames kept of a stack")                                            \
+	X(MallocTracingSample, tracing_sample, NUMBER, 0, 1L << 40, 0,         \
+	  "record one allocation in so many bytes; 0: all of them")            \
 	X(MallocTracingRecorder, tracing_recorder, TEXT, 0, 0, NULL,           \
 	  "path of the zrecord program to start as recorder")                  \
 	X(MallocTracingSession, tracing_session, TEXT, 0, 0, NULL,             \
