@@ -15,6 +15,7 @@
 #include "malloc/message.h"
 #include "malloc/options.h"
 #include "os/os.h"
+#include "zone/arena.h"
 #include "zone/region.h"
 
 static const char not_allocated[] = "pointer being freed was not allocated";
@@ -223,20 +224,28 @@ zm_block_new(const struct zm_ask *a)
 	return p;
 }
 
-void *
-zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
+static __attribute__((noinline)) void *
+block_plain(size_t size, enum zm_fn fn, const void *ra)
 {
-	void *p;
-	if (only_sampled() && (int64_t)size < zm_sample_left &&
-	    size <= ZM_CACHED_MAX && (p = zm_fast_malloc(size))) {
-		zm_sample_next(size);
-		ZM_TRACE_END(malloc, size, p);
-		return p;
-	}
-	p = zm_block_new(&(struct zm_ask){
+	void *p = zm_block_new(&(struct zm_ask){
 	    .size = size, .fn = fn, .call = ZT_CALL_malloc, .ra = ra });
 	ZM_TRACE_END(malloc, size, p);
 	return p;
+}
+
+void *
+zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
+{
+	int64_t left = zm_sample_left - (int64_t)size - 1;
+	void *p;
+	/* a block of 0 bytes counts as one of 1, in zm_sample_next too */
+	if (only_sampled() && left >= 0 && size <= ZM_CACHED_MAX &&
+	    (p = zm_fast_malloc(size))) {
+		zm_sample_left = left + (size != 0);
+		ZM_TRACE_END(malloc, size, p);
+		return p;
+	}
+	return block_plain(size, fn, ra);
 }
 
 void *
@@ -271,14 +280,9 @@ free_in_fork(void *p)
 	zm_fork_resume();
 }
 
-void
-zm_block_free(void *p)
+static __attribute__((noinline)) void
+block_free(void *p)
 {
-	if (only_sampled()) {
-		struct zm_region *own = zm_region_of(p);
-		if (own && untagged(own, p) && zm_fast_free(p))
-			return;
-	}
 	zm_boot_once();
 	if (in_fork()) {
 		free_in_fork(p);
@@ -299,6 +303,19 @@ zm_block_free(void *p)
 	if (recorded(r))
 		tell_free(r, p, true);
 	zm_szone_free(zm_szone_of(r), r, p);
+}
+
+void
+zm_block_free(void *p)
+{
+	if (only_sampled()) {
+		struct zm_slice *s = zm_slice_of((uintptr_t)p);
+		struct zm_region *r =
+		    s ? __atomic_load_n(&s->region, __ATOMIC_ACQUIRE) : NULL;
+		if (ZM_LIKELY(r && untagged(r, p)) && zm_fast_free(p))
+			return;
+	}
+	block_free(p);
 }
 
 static void
