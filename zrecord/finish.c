@@ -175,16 +175,28 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 		p->complete = snprintf(why, n, "complete") > 0;
 }
 
+static double
+unix_time(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+void
+process_ended(const struct process *p, struct writer *w)
+{
+	writer_row(w, ROW_PROCESS_END, "idt", p->id, unix_time(), p->recording);
+}
+
 /* Unix time of the end: now, as seen from here. */
 static double
 ended_at(const struct process *p)
 {
-	struct timespec ts;
 	if (p->stopped == STOP_COMMAND || p->stopped == STOP_DURATION ||
 	    p->stopped == STOP_DETACHED || p->stopped == STOP_SWITCHED)
 		return __builtin_nan("");
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return unix_time();
 }
 
 void

@@ -95,6 +95,9 @@ int process_halt(struct process *);
 void process_finish(struct process *, struct writer *, struct catalog *,
 		    enum stop_reason, struct ending);
 
+/* Writes that it has ended just now, long after its recording did. */
+void process_ended(const struct process *, struct writer *);
+
 /* Writes exit_code and signal. */
 void process_status(struct process *, struct writer *, struct ending);
 

@@ -127,6 +127,8 @@ late_status(struct recorder *r, struct process *p)
 	struct ending e = pidinfo_status(p->pidfd);
 	if (e.known)
 		process_status(p, &r->writer, e);
+	if (p->stopped == STOP_SWITCHED && pidinfo_ended(p->pidfd, p->pid))
+		process_ended(p, &r->writer);
 	close(p->pidfd);
 	p->pidfd = -1;
 }
@@ -558,8 +560,11 @@ recorder_close(struct recorder *r)
 			late_status(r, p);
 	/* recorded up to --duration only, but its status is known now */
 	for (struct process *p = r->processes; p; p = p->next)
-		if (p->stopped == STOP_DURATION && p->pid == r->command_pid)
+		if (p->stopped == STOP_DURATION && p->pid == r->command_pid &&
+		    r->command_ending.known) {
 			process_status(p, &r->writer, r->command_ending);
+			process_ended(p, &r->writer);
+		}
 	if (r->command_refused) {
 		struct process p = { .id = r->command_refused };
 		process_status(&p, &r->writer, r->command_ending);

@@ -427,7 +427,7 @@ zm_session_refork(void)
 {
 	struct zm_session *s = &zm_session;
 	uint64_t pool_at = s->pool_used;
-	int fd = replace_segment(s);
+	int fd = zm_options.tracing_process ? -EPERM : replace_segment(s);
 
 	if (fd < 0)
 		return fd;
