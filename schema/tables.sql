@@ -25,7 +25,11 @@ CREATE TABLE process_info (
   lost_events     INTEGER, inherited_frees INTEGER,
   frames_cut      INTEGER,     -- stacks cut at the depth limit
   scan_t          REAL,        -- when the leak scan ran; NULL: it did not
-  scan_seconds    REAL, scan_threads INTEGER, scan_threads_missed INTEGER
+  scan_seconds    REAL, scan_threads INTEGER, scan_threads_missed INTEGER,
+  sample_bytes    INTEGER,     -- --sample; NULL: every block was recorded
+  samples         INTEGER,     -- blocks that were recorded then
+  before_blocks   INTEGER,     -- live, and not recorded, when a recording began in a
+  before_bytes    INTEGER      -- running program; usable bytes
 );
 
 CREATE TABLE thread_info (
@@ -70,7 +74,8 @@ CREATE TABLE block_info (
   size INTEGER NOT NULL, usable_size INTEGER, zone_id INTEGER, size_class INTEGER,
   stack_id INTEGER, thread_id INTEGER, allocated_at REAL, freed_at REAL,
   kind INTEGER NOT NULL,       -- key of leak_kind
-  made_by INTEGER              -- key of made_by
+  made_by INTEGER,             -- key of made_by
+  stands_for INTEGER NOT NULL DEFAULT 1 -- blocks, with --sample
 );
 
 CREATE TABLE leak_kind (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);

@@ -4,7 +4,8 @@ CREATE VIEW process AS
   SELECT process_id, pid, parent_pid, command, exe, started, ended, exit_code, signal,
          recording, cause, allocations, frees, bytes_allocated, live_blocks, live_bytes,
          peak_bytes, peak_t, peak_error, lost_events, inherited_frees, frames_cut,
-         scan_t, scan_seconds, scan_threads, scan_threads_missed
+         scan_t, scan_seconds, scan_threads, scan_threads_missed,
+         sample_bytes, samples, before_blocks, before_bytes
   FROM process_info;
 
 CREATE VIEW thread AS
@@ -16,7 +17,7 @@ CREATE VIEW module AS SELECT module_id, path, build_id FROM module_info;
 CREATE VIEW block AS
   SELECT b.process_id, b.address, b.size, b.usable_size, z.name AS zone, b.size_class,
          b.stack_id, b.thread_id, b.allocated_at, b.freed_at, k.name AS leak_kind,
-         m.name AS made_by
+         m.name AS made_by, b.stands_for
   FROM block_info b
   LEFT JOIN leak_kind k USING (kind)
   LEFT JOIN made_by m ON m.made_by = b.made_by

@@ -27,6 +27,7 @@ struct walk {
 /* One live block, decoded. */
 struct block {
 	uint64_t address, size, usable;
+	uint64_t weight; /* blocks that it stands for */
 	uint32_t stack, thread;
 	unsigned kind, fn;
 	double t; /* NaN: not known */
@@ -96,6 +97,7 @@ write_block(struct walk *k, const struct zs_region *r, const struct block *b,
 		sqlite3_bind_int64(s, 11, b->fn);
 	else
 		sqlite3_bind_null(s, 11);
+	sqlite3_bind_int64(s, 12, (int64_t)b->weight);
 	writer_end_row(k->w, s);
 }
 
@@ -126,17 +128,18 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 		p->damaged = 1;
 		return;
 	}
-	p->live_blocks++;
-	p->live_bytes += b.size;
-	p->kind_blocks[b.kind]++;
-	p->kind_bytes[b.kind] += b.size;
+	b.weight = zs_weight(p->seg.h.sample_bytes, b.size, b.address, tag->w1);
+	p->live_blocks += b.weight;
+	p->live_bytes += b.weight * b.size;
+	p->kind_blocks[b.kind] += b.weight;
+	p->kind_bytes[b.kind] += b.weight * b.size;
 	if (b.stack < p->stack_count)
 		stack_id = p->stacks[b.stack].id;
 	if (stack_id && k->sums) {
 		struct sum *sum =
 		    &k->sums[(size_t)b.kind * p->stack_count + b.stack];
-		sum->blocks++;
-		sum->bytes += b.size;
+		sum->blocks += b.weight;
+		sum->bytes += b.weight * b.size;
 		if (b.kind == ZS_DEFINITE)
 			add_group(k, b.address, sum);
 	}

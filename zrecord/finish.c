@@ -9,6 +9,7 @@
 #include "report.h"
 #include "sampler.h"
 #include "stacks.h"
+#include "units.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -74,17 +75,37 @@ write_marks(const struct process *p, struct writer *w)
 	free(m);
 }
 
+/* What only some recordings have. */
+static void
+write_particulars(const struct process *p, struct writer *w)
+{
+	const struct zs_header *h = &p->seg.h;
+	int attached = h->cause == ZS_CAUSE_ATTACH;
+	if (!attached && !h->sample_bytes)
+		return;
+	writer_row(w, ROW_PROCESS_MORE, "iiiii", p->id,
+		   h->sample_bytes ? (int64_t)h->sample_bytes : NO_INTEGER,
+		   h->sample_bytes ? (int64_t)h->samples : NO_INTEGER,
+		   attached ? (int64_t)h->before_blocks : NO_INTEGER,
+		   attached ? (int64_t)h->before_bytes : NO_INTEGER);
+}
+
 /* Why no leak scan ran: the reader wants to know what to do about it. */
 static void
 why_unscanned(const struct process *p, struct ending e, char *why, size_t n)
 {
 	uint32_t state = p->seg.h.state;
+	char text[UNITS_BYTES];
 	if (p->stopped == STOP_EXEC)
 		snprintf(why, n, "%s", REPORT_REPLACED);
-	else if (p->stopped == STOP_DURATION)
-		snprintf(why, n,
-			 "recording stopped while the program ran, "
-			 "as --duration asked: no leak scan");
+	else if (p->stopped == STOP_DURATION || p->stopped == STOP_DETACHED)
+		snprintf(why, n, "stopped after %s, %s: %s",
+			 units_time(text, seconds_now() - p->start),
+			 p->stopped == STOP_DURATION
+			     ? "as --duration asked"
+			     : "when zrecord was told to end",
+			 p->seg.h.scan_end_ns ? "kinds of an earlier leak scan"
+					      : "no leak scan");
 	else if (p->stopped == STOP_COMMAND)
 		snprintf(why, n,
 			 "still ran when the command had ended: no "
@@ -155,15 +176,28 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 		p->complete = snprintf(why, n, "complete") > 0;
 }
 
+static double
+unix_time(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+void
+process_ended(const struct process *p, struct writer *w)
+{
+	writer_row(w, ROW_PROCESS_END, "idt", p->id, unix_time(), p->recording);
+}
+
 /* Unix time of the end: now, as seen from here. */
 static double
 ended_at(const struct process *p)
 {
-	struct timespec ts;
-	if (p->stopped == STOP_COMMAND || p->stopped == STOP_DURATION)
+	if (p->stopped == STOP_COMMAND || p->stopped == STOP_DURATION ||
+	    p->stopped == STOP_DETACHED || p->stopped == STOP_SWITCHED)
 		return __builtin_nan("");
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return unix_time();
 }
 
 void
@@ -188,6 +222,7 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	write_threads(p, w);
 	write_marks(p, w);
 	points_write(p, w);
+	write_particulars(p, w);
 	sample_totals(p, w);
 	process_status(p, w, e);
 	if (w->refused != refused)

@@ -114,7 +114,7 @@ static int
 set_environment(const struct settings *s, const char *library,
 		const char *session)
 {
-	char depth[16];
+	char depth[16], sample[24], self[16];
 	const char *old = getenv("LD_PRELOAD");
 	char *list = NULL;
 	int failed;
@@ -124,11 +124,15 @@ set_environment(const struct settings *s, const char *library,
 		library = list;
 	}
 	snprintf(depth, sizeof depth, "%ld", s->depth);
+	snprintf(sample, sizeof sample, "%llu", (unsigned long long)s->sample);
+	snprintf(self, sizeof self, "%d", (int)getpid());
 	failed = setenv("LD_PRELOAD", library, 1) ||
 		 setenv("MallocTracing", "1", 1) ||
 		 setenv("MallocTracingSession", session, 1) ||
 		 (s->history && setenv("MallocTracingHistory", "1", 1)) ||
-		 (s->depth && setenv("MallocTracingDepth", depth, 1));
+		 (s->depth && setenv("MallocTracingDepth", depth, 1)) ||
+		 (!s->follow && setenv("MallocTracingProcess", self, 1)) ||
+		 (s->sample && setenv("MallocTracingSample", sample, 1));
 	free(list);
 	return failed ? -1 : 0;
 }

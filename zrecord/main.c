@@ -19,6 +19,7 @@ main(int argc, char **argv)
 	struct settings s;
 	struct signals signals;
 	char path[PATH_MAX], library[PATH_MAX];
+	struct attach attach = { .pidfd = -1 };
 	message_program("zrecord");
 	settings_read(&s, argc, argv);
 	message_quiet(s.quiet);
@@ -27,6 +28,8 @@ main(int argc, char **argv)
 		launch_check(s.command[0], path, sizeof path);
 		launch_library(library, sizeof library);
 	}
+	if (s.pid)
+		attach_find(&attach, s.pid);
 	signals_init(&signals, s.serve_fd >= 0);
 	recorder_init(&r, &s, &signals);
 	if (s.verbose)
@@ -42,6 +45,8 @@ main(int argc, char **argv)
 		}
 		r.command_pid = r.command;
 	}
+	if (s.pid)
+		recorder_attach(&r, &attach);
 	recorder_run(&r);
 	int closed = recorder_close(&r);
 	return summary(&r, closed);

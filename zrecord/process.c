@@ -8,11 +8,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { COMMAND_MAX = 1 << 20, PATH_LIMIT = 4096 };
+enum { COMMAND_MAX = 1 << 20, PATH_LIMIT = 4096, HALT_STEPS = 20 /* ms */ };
 
 /* argv as a JSON array, or NULL. */
 static char *
@@ -111,6 +112,22 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 	sample_take(p, w, 0);
 	sample_totals(p, w);
 	return p;
+}
+
+/* A program that does nothing with its heap does not answer; it has seen the
+ * request before it writes the next word. */
+int
+process_halt(struct process *p)
+{
+	const struct timespec step = { 0, 1000000 };
+	segment_request(&p->seg, ZS_REQUEST_STOP);
+	for (int i = 0; i < HALT_STEPS; i++) {
+		if (segment_refresh(&p->seg) != 0 ||
+		    p->seg.h.state == ZS_STOPPED)
+			return 1;
+		nanosleep(&step, NULL);
+	}
+	return 0;
 }
 
 void

@@ -41,6 +41,8 @@ enum stop_reason {
 	STOP_ENDED,    /* the process is gone */
 	STOP_EXEC,     /* the process runs another program now */
 	STOP_DURATION, /* --duration is over */
+	STOP_DETACHED, /* zrecord --pid was told to end */
+	STOP_SWITCHED, /* the program ended its recording */
 	STOP_COMMAND   /* the command ended, this one runs on */
 };
 
@@ -88,10 +90,16 @@ struct process {
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
 
+/* Has the target write no more.  Returns whether it said so. */
+int process_halt(struct process *);
+
 /* Reads what is left, writes all remaining rows, and frees all but the
  * summary's figures. */
 void process_finish(struct process *, struct writer *, struct catalog *,
 		    enum stop_reason, struct ending);
+
+/* Writes that it has ended just now, long after its recording did. */
+void process_ended(const struct process *, struct writer *);
 
 /* Writes exit_code and signal. */
 void process_status(struct process *, struct writer *, struct ending);

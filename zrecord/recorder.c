@@ -12,11 +12,13 @@
 #include "pidinfo.h"
 #include "points.h"
 #include "sampler.h"
+#include "units.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -27,6 +29,8 @@
 #define HELLO_TIMEOUT 5.0  /* for a connection to say who it is */
 #define EXIT_PATIENCE 1.0  /* for processes that are just exiting */
 #define POLL_PIDS     0.05 /* where there are no pidfds */
+#define ATTACH_LOOK   0.1  /* between looks whether an attach failed */
+#define ATTACH_QUIET  1.0  /* until the user is told that we wait */
 
 void
 recorder_init(struct recorder *r, const struct settings *s,
@@ -52,7 +56,50 @@ recorder_init(struct recorder *r, const struct settings *s,
 	writer_commit(&r->writer, 0);
 }
 
+void
+recorder_attach(struct recorder *r, const struct attach *a)
+{
+	const struct settings *s = r->settings;
+	r->attach = *a;
+	r->command_pid = a->pid;
+	r->attaching = 1;
+	int error =
+	    attach_request(a, r->session, (uint32_t)s->depth, s->sample);
+	if (error) {
+		writer_discard(&r->writer);
+		die(EXIT_TROUBLE, "process %d: %s", (int)a->pid,
+		    strerror(error));
+	}
+}
+
+/* The process answers with its next allocation, which may take its time. */
+static void
+await_attach(struct recorder *r)
+{
+	int error = r->attaching ? attach_error(&r->attach) : 0;
+	if (error) {
+		writer_discard(&r->writer);
+		die(EXIT_TROUBLE, "process %d: %s", (int)r->attach.pid,
+		    error == EALREADY ? "is being recorded already"
+				      : strerror(error));
+	}
+	if (!r->attaching || r->patience_told ||
+	    seconds_now() - r->begun < ATTACH_QUIET)
+		return;
+	r->patience_told = 1;
+	message_note("waiting for the next allocation of process %d",
+		     (int)r->attach.pid);
+}
+
 /* ---- ends of processes ------------------------------------------------ */
+
+/* Does the process go on, without us? */
+static int
+goes_on_alone(enum stop_reason why)
+{
+	return why == STOP_DURATION || why == STOP_DETACHED ||
+	       why == STOP_COMMAND;
+}
 
 static void
 finish(struct recorder *r, struct process *p, enum stop_reason why,
@@ -62,9 +109,13 @@ finish(struct recorder *r, struct process *p, enum stop_reason why,
 		return;
 	if (why == STOP_ENDED && !e.known)
 		e = pidinfo_status(p->pidfd);
+	if (goes_on_alone(why))
+		process_halt(p);
 	process_finish(p, &r->writer, &r->catalog, why, e);
 	if (why == STOP_ENDED && !e.known && p->pidfd >= 0)
 		return; /* its parent may wait for it later */
+	if (why == STOP_SWITCHED)
+		return; /* it may start again */
 	if (p->pidfd >= 0)
 		close(p->pidfd);
 	p->pidfd = -1;
@@ -77,6 +128,8 @@ late_status(struct recorder *r, struct process *p)
 	struct ending e = pidinfo_status(p->pidfd);
 	if (e.known)
 		process_status(p, &r->writer, e);
+	if (p->stopped == STOP_SWITCHED && pidinfo_ended(p->pidfd, p->pid))
+		process_ended(p, &r->writer);
 	close(p->pidfd);
 	p->pidfd = -1;
 }
@@ -93,11 +146,36 @@ finish_ended(struct recorder *r)
 static void
 finish_all(struct recorder *r, enum stop_reason why)
 {
+	/* all at once, so that they end at the same time */
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_RUNNING && goes_on_alone(why))
+			segment_request(&p->seg, ZS_REQUEST_STOP);
 	for (struct process *p = r->processes; p; p = p->next)
 		finish(r, p, why, (struct ending){ 0 });
 }
 
 /* ---- new processes ---------------------------------------------------- */
+
+/* The same pid once more: exec, unless it was given to another process, or the
+ * program stopped recording and started again. */
+static enum stop_reason
+why_again(struct process *old, const struct hello *h)
+{
+	if (!pidinfo_same(old->pidfd, h->pidfd))
+		return STOP_ENDED;
+	if (segment_refresh(&old->seg) == 0 && old->seg.h.state == ZS_STOPPED)
+		return STOP_SWITCHED;
+	return STOP_EXEC;
+}
+
+/* Nobody reads what it would record. */
+static void
+send_away(int fd)
+{
+	struct segment seg = { .fd = fd };
+	segment_request(&seg, ZS_REQUEST_STOP);
+	close(fd);
+}
 
 static void
 welcome(struct recorder *r, const struct hello *h)
@@ -108,17 +186,13 @@ welcome(struct recorder *r, const struct hello *h)
 		if (old->stopped != STOP_RUNNING || h->pid <= 0 ||
 		    old->pid != h->pid)
 			continue;
-		/* the same pid: exec, unless it was given to another one */
-		finish(r, old,
-		       pidinfo_same(old->pidfd, h->pidfd) ? STOP_EXEC
-							  : STOP_ENDED,
-		       (struct ending){ 0 });
+		finish(r, old, why_again(old, h), (struct ending){ 0 });
 	}
 	if (r->recording && (r->settings->follow || h->pid == r->command_pid))
 		p = process_new(&r->writer, h->fd, h->pid, h->pidfd,
 				r->settings->interval, &why);
 	else
-		close(h->fd);
+		send_away(h->fd);
 	if (!p) {
 		if (why)
 			recorder_nothing(r, h->pid, why);
@@ -126,6 +200,13 @@ welcome(struct recorder *r, const struct hello *h)
 			close(h->pidfd);
 		return;
 	}
+	if (r->attaching && p->pid == r->attach.pid) {
+		r->attaching = 0;
+		r->begun = seconds_now();
+	}
+	if (p->seg.h.sample_bytes)
+		writer_row(&r->writer, ROW_META, "ti", "sample_bytes",
+			   (int64_t)p->seg.h.sample_bytes);
 	p->next = r->processes;
 	r->processes = p;
 	if (!r->first)
@@ -228,7 +309,9 @@ take_signals(struct recorder *r)
 	while (read(r->signals->fd, &s, sizeof s) == (ssize_t)sizeof s) {
 		if (s.ssi_signo == SIGCHLD)
 			continue;
-		if (r->settings->serve_fd < 0)
+		if (r->attach.pid)
+			r->told_to_end = 1;
+		else if (r->settings->serve_fd < 0)
 			forward(r, &s);
 		else if (s.ssi_signo != SIGHUP)
 			r->told_to_end = 1;
@@ -259,6 +342,8 @@ sample_due(struct recorder *r)
 		sample_take(p, &r->writer, 0);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
+		else if (p->seg.h.state == ZS_STOPPED)
+			finish(r, p, STOP_SWITCHED, (struct ending){ 0 });
 	}
 	if (now - r->last_totals < TOTALS_EVERY)
 		return;
@@ -290,6 +375,8 @@ next_deadline(const struct recorder *r)
 	double end = r->begun + r->settings->duration;
 	if (r->recording && r->settings->duration > 0 && end < next)
 		next = end;
+	if (r->attaching && now + ATTACH_LOOK < next)
+		next = now + ATTACH_LOOK;
 	if (r->stopped_since && now + 0.06 < next)
 		next = now + 0.06;
 	return next > now ? next - now : 0;
@@ -333,7 +420,11 @@ wait_for_events(struct recorder *r, struct watch *w, double seconds)
 		if (p->pidfd >= 0 && p->pid != r->command)
 			/* a finished one: only that it was waited for */
 			watch_add(w, p->pidfd,
-				  p->stopped == STOP_RUNNING ? POLLIN : 0, p);
+				  p->stopped == STOP_RUNNING ||
+					  p->stopped == STOP_SWITCHED
+				      ? POLLIN
+				      : 0,
+				  p);
 	int ms = (int)(seconds * 1000 + 0.999);
 	if (poll(w->fds, (nfds_t)w->n, ms) <= 0)
 		return;
@@ -355,12 +446,38 @@ any_running(const struct recorder *r)
 	return 0;
 }
 
+/* The program that was attached to, or asked to be. */
+static int
+attached_runs(const struct recorder *r)
+{
+	if (r->attaching)
+		return !pidinfo_ended(r->attach.pidfd, r->attach.pid);
+	for (const struct process *p = r->processes; p; p = p->next)
+		if (p->pid == r->attach.pid && p->stopped == STOP_RUNNING)
+			return 1;
+	return 0;
+}
+
+/* One that may start its recording again. */
+static int
+any_to_return(const struct recorder *r)
+{
+	for (const struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_SWITCHED && p->pidfd >= 0 &&
+		    !pidinfo_ended(p->pidfd, p->pid))
+			return 1;
+	return 0;
+}
+
 static int
 goes_on(const struct recorder *r)
 {
+	if (r->attach.pid)
+		return !r->told_to_end && r->recording && attached_runs(r);
 	if (r->settings->serve_fd < 0)
 		return r->command != 0;
-	return !r->told_to_end && (!r->first || any_running(r));
+	return !r->told_to_end &&
+	       (!r->first || any_running(r) || any_to_return(r));
 }
 
 /* One that began to exit is worth waiting for. */
@@ -381,7 +498,13 @@ static void
 wind_up(struct recorder *r, struct watch *w)
 {
 	double until = seconds_now() + EXIT_PATIENCE;
+	if (r->attaching)
+		attach_withdraw(&r->attach);
 	take_in(r);
+	if (r->attach.pid && attached_runs(r)) {
+		finish_all(r, STOP_DETACHED);
+		return;
+	}
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->pid == r->command_pid && r->command_pid)
 			finish(r, p, STOP_ENDED, r->command_ending);
@@ -393,6 +516,19 @@ wind_up(struct recorder *r, struct watch *w)
 	finish_all(r, STOP_COMMAND);
 }
 
+/* --duration: the report is finished, but for the exit status. */
+static void
+time_is_over(struct recorder *r)
+{
+	char text[UNITS_BYTES];
+	finish_all(r, STOP_DURATION);
+	r->recording = 0;
+	writer_row(&r->writer, ROW_META, "tt", "state", "finished");
+	writer_commit(&r->writer, 0);
+	message_note("recording stopped after %s; the program goes on",
+		     units_time(text, r->settings->duration));
+}
+
 void
 recorder_run(struct recorder *r)
 {
@@ -402,16 +538,15 @@ recorder_run(struct recorder *r)
 		wait_for_events(r, &w, next_deadline(r));
 		take_signals(r);
 		take_in(r);
-		if (s->serve_fd >= 0 || r->command)
+		if (s->serve_fd >= 0 || r->attach.pid || r->command)
 			finish_ended(r);
 		history_due(r);
 		sample_due(r);
 		follow_stop(r);
-		if (r->recording && s->duration > 0 &&
-		    seconds_now() - r->begun >= s->duration) {
-			finish_all(r, STOP_DURATION);
-			r->recording = 0;
-		}
+		await_attach(r);
+		if (r->recording && !r->attaching && s->duration > 0 &&
+		    seconds_now() - r->begun >= s->duration)
+			time_is_over(r);
 	}
 	wind_up(r, &w);
 	free(w.fds);
@@ -439,8 +574,11 @@ recorder_close(struct recorder *r)
 			late_status(r, p);
 	/* recorded up to --duration only, but its status is known now */
 	for (struct process *p = r->processes; p; p = p->next)
-		if (p->stopped == STOP_DURATION && p->pid == r->command_pid)
+		if (p->stopped == STOP_DURATION && p->pid == r->command_pid &&
+		    r->command_ending.known) {
 			process_status(p, &r->writer, r->command_ending);
+			process_ended(p, &r->writer);
+		}
 	if (r->command_refused) {
 		struct process p = { .id = r->command_refused };
 		process_status(&p, &r->writer, r->command_ending);

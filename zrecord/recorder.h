@@ -4,6 +4,7 @@
 #ifndef ZRECORD_RECORDER_H
 #define ZRECORD_RECORDER_H
 
+#include "attach.h"
 #include "launch.h"
 #include "process.h"
 #include "settings.h"
@@ -30,12 +31,18 @@ struct recorder {
 	double begun, last_totals, stopped_since;
 	int recording; /* 0 after --duration */
 	int told_to_end;
+	struct attach attach; /* pid 0: none */
+	int attaching;	      /* no answer yet */
+	int patience_told;    /* .. and the user knows that we wait */
 	int64_t command_refused; /* row of a command whose hello was refused */
 };
 
 /* Creates the socket (or takes the one of --serve). */
 void recorder_init(struct recorder *, const struct settings *,
 		   const struct signals *);
+
+/* Asks a process that runs to take part.  Dies when it cannot be asked. */
+void recorder_attach(struct recorder *, const struct attach *);
 
 /* Runs until the command, or in serve mode every process, has ended, and
  * finishes all of them. */

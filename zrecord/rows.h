@@ -11,6 +11,8 @@ ROW(PROCESS_NOW,
     "peak_t=?8,peak_error=?9,lost_events=?10,inherited_frees=?11,"
     "frames_cut=?12,scan_t=?13,scan_seconds=?14,scan_threads=?15,"
     "scan_threads_missed=?16 WHERE process_id=?1")
+ROW(PROCESS_MORE, "UPDATE process_info SET sample_bytes=?2,samples=?3,"
+		  "before_blocks=?4,before_bytes=?5 WHERE process_id=?1")
 ROW(PROCESS_END, "UPDATE process_info SET ended=?2,recording=?3 "
 		 "WHERE process_id=?1")
 ROW(PROCESS_STATUS, "UPDATE process_info SET exit_code=?2,signal=?3 "
@@ -25,7 +27,7 @@ ROW(STACK_END,
     "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
     "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
     "WHERE stack_id=?1")
-ROW(BLOCK, "INSERT INTO block_info VALUES (?,?,?,?,?,?,?,?,?,NULL,?,?)")
+ROW(BLOCK, "INSERT INTO block_info VALUES (?,?,?,?,?,?,?,?,?,NULL,?,?,?)")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
 ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")

@@ -103,6 +103,13 @@ segment_refresh(struct segment *s)
 	return 0;
 }
 
+void
+segment_request(const struct segment *s, uint32_t request)
+{
+	(void)!pwrite(s->fd, &request, sizeof request,
+		      offsetof(struct zs_header, request));
+}
+
 /* Memory that the segment really has: no table can hold more than that. */
 static uint64_t
 bytes_present(const struct segment *s)

@@ -33,6 +33,9 @@ void segment_close(struct segment *);
  * stays what it was. */
 int segment_refresh(struct segment *s);
 
+/* Tells the target what is wanted of it: enum zs_request. */
+void segment_request(const struct segment *, uint32_t request);
+
 /* Copies n bytes at off.  0, or -1 when they are not all inside. */
 int segment_read(const struct segment *, uint64_t off, void *buf, size_t n);
 

@@ -22,10 +22,10 @@ enum option_id {
 	OPT_VERSION,
 	OPT_SERVE,
 	OPT_HISTORY,
-	OPT_SAMPLE, /* from here on: not in this version */
+	OPT_SAMPLE,
+	OPT_PID, /* from here on: not in this version */
 	OPT_SCAN_EVERY,
-	OPT_MAX_SIZE,
-	OPT_PID
+	OPT_MAX_SIZE
 };
 
 const struct option_def zrecord_options[] = {
@@ -37,6 +37,10 @@ const struct option_def zrecord_options[] = {
 	  "distance of growth samples (default: 100ms)", 0 },
 	{ OPT_DEPTH, 0, "depth", "N", "frames kept per stack (default: 128)",
 	  0 },
+	{ OPT_SAMPLE, 0, "sample", "BYTES",
+	  "record one allocation in BYTES on average (512K, 1M)", 0 },
+	{ OPT_PID, 'p', "pid", "PID",
+	  "record a process that runs under libzmalloc already", 0 },
 	{ OPT_NO_FOLLOW, 0, "no-follow", NULL, "do not record children", 0 },
 	{ OPT_DURATION, 0, "duration", "TIME",
 	  "stop recording (not the program) after TIME", 0 },
@@ -47,10 +51,8 @@ const struct option_def zrecord_options[] = {
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
-	{ OPT_SAMPLE, 0, "sample", "BYTES", NULL, 0 },
 	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
 	{ OPT_MAX_SIZE, 0, "max-size", "BYTES", NULL, 0 },
-	{ OPT_PID, 'p', "pid", "PID", NULL, 0 },
 	{ 0 }
 };
 
@@ -58,6 +60,7 @@ static void
 help(void)
 {
 	printf("Usage: zrecord [options] [--] command [args...]\n"
+	       "       zrecord [options] -p PID\n"
 	       "Runs the command under libzmalloc and records its heap in "
 	       "report.db.\n\n");
 	options_help(stdout, zrecord_options, 0);
@@ -95,6 +98,23 @@ number_value(const char *option, const char *value, long min, long max)
 		die(EXIT_TROUBLE, "--%s=%s: not a number from %ld to %ld",
 		    option, value, min, max);
 	return n;
+}
+
+static uint64_t
+bytes_value(const char *option, const char *value)
+{
+	char *end;
+	unsigned long long n = strtoull(value, &end, 10);
+	int shift = 0;
+	if (*end)
+		shift = *end == 'K'   ? 10
+			: *end == 'M' ? 20
+			: *end == 'G' ? 30
+				      : -1;
+	if (*value < '0' || *value > '9' || shift < 0 || (shift && end[1]) ||
+	    n == 0 || n > 1ULL << (ZS_SAMPLE_LOG_MAX - shift))
+		bad(option, value, "a number of bytes like 4096, 512K or 1M");
+	return n << shift;
 }
 
 static int
@@ -156,6 +176,12 @@ take(struct settings *s, int id, const char *value)
 	case OPT_VERSION:
 		printf("zrecord %s\n", ZM_VERSION);
 		exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
+	case OPT_SAMPLE:
+		s->sample = bytes_value("sample", value);
+		break;
+	case OPT_PID:
+		s->pid = (pid_t)number_value("pid", value, 1, 1 << 22);
+		break;
 	case OPT_SERVE:
 		s->serve_fd = (int)number_value("serve", value, 3, 1 << 20);
 		break;
@@ -181,6 +207,8 @@ settings_read(struct settings *s, int argc, char **argv)
 		take(s, id, o.value);
 	if (id == OPTIONS_ERROR)
 		exit(EXIT_TROUBLE);
+	if (s->history && s->sample)
+		die(EXIT_TROUBLE, "--history: not together with --sample");
 	s->command = argv + o.next;
 	if (s->serve_fd >= 0) {
 		if (*s->command)
@@ -190,6 +218,10 @@ settings_read(struct settings *s, int argc, char **argv)
 			die(EXIT_TROUBLE, "--serve: no such descriptor");
 		s->command = NULL;
 		s->quiet = 1;
+	} else if (s->pid) {
+		if (*s->command)
+			die(EXIT_TROUBLE, "--pid: takes no command");
+		s->command = NULL;
 	} else if (!*s->command) {
 		die(EXIT_TROUBLE, "no command given: see zrecord --help");
 	}

@@ -57,6 +57,29 @@ zm_pool_open(uint64_t end)
 	return open_to(POOL, end) || (zm_trouble(ZS_TROUBLE_NO_MEMORY), false);
 }
 
+static void
+replace(uint64_t from, uint64_t to, int prot)
+{
+	if (from < to)
+		zm_os_mmap(zm_session.base + from, to - from, prot,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			       MAP_FIXED,
+			   -1, 0);
+}
+
+/* What was open stays so: a thread that came too late may still write. */
+void
+zm_areas_drop(void)
+{
+	replace(0, area[0].begin, PROT_READ | PROT_WRITE);
+	for (unsigned a = 0; a < AREAS; a++) {
+		uint64_t open =
+		    __atomic_load_n(&area[a].open, __ATOMIC_ACQUIRE);
+		replace(area[a].begin, open, PROT_READ | PROT_WRITE);
+		replace(open, area[a].end, PROT_NONE);
+	}
+}
+
 bool
 zm_areas_start(uint64_t pool, uint64_t pool_used)
 {

@@ -1,6 +1,6 @@
 /*
  * count.h - what every event counts: plain additions to words that only this
- * thread writes.
+ * thread writes.  blocks: how many the one stands for, see zs_weight.
  *
  * The rest, and how the counters fit together, is in counters.c.  Included by
  * hook.c.
@@ -76,80 +76,84 @@ zm_tally_live(struct zs_tally *y, uint32_t stack, int64_t delta)
 }
 
 static inline void
-zm_stack_alloc(struct zm_lthread *t, uint32_t stack, uint64_t size)
+zm_stack_alloc(struct zm_lthread *t, uint32_t stack, uint64_t blocks,
+	       uint64_t size)
 {
 	struct zs_stack *s = &zm_session.stacks[stack];
 	struct zs_tally *y;
 
 	if (t->index == 1) {
-		zm_add_own(&s->allocations, 1);
+		zm_add_own(&s->allocations, blocks);
 		zm_add_own(&s->bytes, size);
 		int64_t live =
 		    (int64_t)(s->bytes - s->freed_bytes + s->published);
 		if (__builtin_expect(live > (int64_t)s->peak_bytes, 0))
 			zm_stack_raise(s);
 	} else if ((y = zm_tally(t, stack))) {
-		zm_add_own(&y->allocations, 1);
+		zm_add_own(&y->allocations, blocks);
 		zm_add_own(&y->bytes, size);
 		zm_tally_live(y, stack, (int64_t)size);
 	}
 }
 
 static inline void
-zm_stack_free(struct zm_lthread *t, uint32_t stack, uint64_t size,
-	      int temporary)
+zm_stack_free(struct zm_lthread *t, uint32_t stack, uint64_t blocks,
+	      uint64_t size, int temporary)
 {
 	struct zs_stack *s = &zm_session.stacks[stack];
 	struct zs_tally *y;
 
 	if (t->index == 1) {
-		zm_add_own(&s->frees, 1);
+		zm_add_own(&s->frees, blocks);
 		zm_add_own(&s->freed_bytes, size);
 		if (temporary)
-			zm_add_own(&s->temporary, 1);
+			zm_add_own(&s->temporary, blocks);
 	} else if ((y = zm_tally(t, stack))) {
-		zm_add_own(&y->frees, 1);
+		zm_add_own(&y->frees, blocks);
 		zm_add_own(&y->freed_bytes, size);
 		if (temporary)
-			zm_add_own(&y->temporary, 1);
+			zm_add_own(&y->temporary, blocks);
 		zm_tally_live(y, stack, -(int64_t)size);
 	}
 }
 
 static inline void
 zm_count_alloc(struct zm_lthread *t, uint16_t zone, unsigned cls,
-	       uint32_t stack, uint64_t size, enum zt_call call)
+	       uint32_t stack, uint64_t blocks, uint64_t size,
+	       enum zt_call call)
 {
 	struct zs_shard *shard = zm_shard_of(t, zone);
 
+	size *= blocks;
 	if (shard && cls < ZS_CLASSES) {
 		struct zs_counter *c = &shard->class[cls];
-		zm_add_own(&c->allocations, 1);
+		zm_add_own(&c->allocations, blocks);
 		zm_add_own(&c->bytes, size);
 		if (call != ZT_CALL_malloc)
-			zm_add_own(&shard->calls[call % ZT_CALLS], 1);
+			zm_add_own(&shard->calls[call % ZT_CALLS], blocks);
 	}
-	zm_add_own(&t->record->allocations, 1);
+	zm_add_own(&t->record->allocations, blocks);
 	zm_add_own(&t->record->bytes, size);
-	zm_stack_alloc(t, stack, size);
+	zm_stack_alloc(t, stack, blocks, size);
 	zm_live_changed(t, (int64_t)size);
 }
 
 static inline void
 zm_count_free(struct zm_lthread *t, uint16_t zone, unsigned cls, uint32_t stack,
-	      uint64_t size, int temporary, int called)
+	      uint64_t blocks, uint64_t size, int temporary, int called)
 {
 	struct zs_shard *shard = zm_shard_of(t, zone);
 
+	size *= blocks;
 	if (shard && cls < ZS_CLASSES) {
 		struct zs_counter *c = &shard->class[cls];
-		zm_add_own(&c->frees, 1);
+		zm_add_own(&c->frees, blocks);
 		zm_add_own(&c->freed_bytes, size);
 		if (!called)
-			zm_add_own(&shard->calls[0], 1);
+			zm_add_own(&shard->calls[0], blocks);
 	}
-	zm_add_own(&t->record->frees, 1);
-	zm_stack_free(t, stack, size, temporary);
+	zm_add_own(&t->record->frees, blocks);
+	zm_stack_free(t, stack, blocks, size, temporary);
 	zm_live_changed(t, -(int64_t)size);
 }
 

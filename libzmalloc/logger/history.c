@@ -134,7 +134,7 @@ wait_for_room(const struct zs_ring *r)
 			since = now;
 			doubt = DOUBT_NS;
 		}
-		bool gone = now - since > doubt && zm_recorder_gone();
+		bool gone = now - since > doubt && !zm_handover_answers();
 		if (now - since > doubt)
 			doubt += DOUBT_NS;
 		if (gone || !zm_history_on || now - since > PATIENCE_NS) {

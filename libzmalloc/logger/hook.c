@@ -78,6 +78,12 @@ begin_session(void)
 	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 	int saved = errno;
 
+	if (zm_session_active()) {
+		if (zm_record_unwanted())
+			zm_record_stop();
+		errno = saved;
+		return zm_session_active();
+	}
 	if (zm_session.failed || !zm_trylock(&lock))
 		return false;
 	if (!zm_session_active() && zm_session_refork() < 0) {
@@ -92,7 +98,41 @@ begin_session(void)
 static inline bool
 ensure_session(void)
 {
-	return zm_session_active() || begin_session();
+	return (zm_session_active() && !zm_record_unwanted()) ||
+	       begin_session();
+}
+
+static inline uint64_t
+block_size(const struct zm_region *r, uint64_t w0)
+{
+	uint64_t size = zs_tag_size(w0);
+
+	if (__builtin_expect(size == ZS_TAG_SIZE_MAX, 0) &&
+	    r->tier == ZM_TIER_LARGE)
+		return zm_session.regions[r->id].large_size;
+	return size;
+}
+
+/* How many blocks this one stands for. */
+static inline uint64_t
+weight(const struct zm_region *r, const void *p, uint64_t w0, uint64_t w1)
+{
+	if (__builtin_expect(!zm_session.sample, 1))
+		return 1;
+	return zs_weight(zm_session.sample, block_size(r, w0), (uintptr_t)p,
+			 w1);
+}
+
+/* Regions without a recorded block are no business of free, see block.c. */
+static inline void
+count_tag(struct zm_region *r, uint32_t by)
+{
+	if (zm_session.sample) {
+		__atomic_fetch_add(&r->tagged, by, __ATOMIC_RELAXED);
+		if (by == 1)
+			__atomic_fetch_add(&zm_session.h->samples, 1,
+					   __ATOMIC_RELAXED);
+	}
 }
 
 /* ---- alloc ------------------------------------------------------------ */
@@ -160,9 +200,14 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 	if (!block_of(p, &b) || !b.region->tags ||
 	    !(stack = zm_walk_stack(l, (uintptr_t)ra, at)))
 		return false;
-	write_tag(&b, stack, size, fn, l->index);
-	zm_count_alloc(l, b.region->zone, zs_class_index(b.usable), stack, size,
-		       call);
+	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
+	uint64_t blocks = 1;
+	if (__builtin_expect(zm_session.sample != 0, 0)) {
+		count_tag(b.region, 1);
+		blocks = zs_weight(zm_session.sample, size, (uintptr_t)p, w1);
+	}
+	zm_count_alloc(l, b.region->zone, zs_class_index(b.usable), stack,
+		       blocks, size, call);
 	l->last = ~(uintptr_t)p;
 	if (zm_history_on)
 		zm_history_event(l, ZS_EVENT_ALLOC + fn, p, size, stack);
@@ -188,27 +233,18 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 
 /* ---- free ------------------------------------------------------------- */
 
-static inline uint64_t
-block_size(const struct zm_region *r, uint64_t w0)
-{
-	uint64_t size = zs_tag_size(w0);
-
-	if (__builtin_expect(size == ZS_TAG_SIZE_MAX, 0) &&
-	    r->tier == ZM_TIER_LARGE)
-		return zm_session.regions[r->id].large_size;
-	return size;
-}
-
 static inline void
-record_free(struct zm_lthread *l, const struct zm_region *r, uint64_t *tag,
-	    void *p, bool called)
+record_free(struct zm_lthread *l, struct zm_region *r, uint64_t *tag, void *p,
+	    bool called)
 {
 	uint64_t w0 = tag[0], w1 = tag[1];
 	int temporary = l->last == ~(uintptr_t)p;
 
 	__atomic_store_n(&tag[0], 0, __ATOMIC_RELEASE);
+	count_tag(r, UINT32_MAX);
 	zm_count_free(l, r->zone, zs_class_index(zm_tag_usable(r, w1)),
-		      zs_tag_stack(w0), block_size(r, w0), temporary, called);
+		      zs_tag_stack(w0), weight(r, p, w0, w1), block_size(r, w0),
+		      temporary, called);
 	if (temporary)
 		l->last = 0;
 }
@@ -237,7 +273,7 @@ free_history(struct zm_lthread *l, const struct zm_thread *t, void *p,
 static void
 free_untagged(void)
 {
-	if (zm_session.cause != ZS_CAUSE_START)
+	if (zm_session.cause != ZS_CAUSE_START && !zm_session.sample)
 		__atomic_fetch_add(&zm_session.h->inherited_frees, 1,
 				   __ATOMIC_RELAXED);
 }
@@ -271,7 +307,8 @@ static void
 hook_resize(void *p, size_t size, const void *ra, const struct zm_entry *at)
 {
 	hook_free(zm_region_of(p), p, false, ra);
-	hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc, at);
+	if (!zm_session.sample || zm_sample_next(size))
+		hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc, at);
 }
 
 /* ---- the rest --------------------------------------------------------- */
@@ -342,7 +379,7 @@ hook_started(void)
 	errno = saved;
 }
 
-static const struct zm_hook table = {
+const struct zm_hook zm_hook_table = {
 	.alloc = hook_alloc,
 	.free = hook_free,
 	.resize = hook_resize,
@@ -367,5 +404,5 @@ zm_logger_boot(void)
 	zm_hook_zones();
 	zm_ledger_observe();
 	__atomic_store_n(&zm_trace_counter, zm_count_point, __ATOMIC_RELAXED);
-	return &table;
+	return &zm_hook_table;
 }

@@ -165,6 +165,8 @@ static const struct zm_region_observer observer = { added, removed };
 int
 zm_ledger_boot(uint32_t regions)
 {
+	if (by_id) /* of a session before */
+		return 0;
 	by_id = zm_os_map(sizeof *by_id * regions, "zmalloc regions");
 	if (!by_id)
 		return -ENOMEM;
@@ -178,19 +180,17 @@ zm_ledger_observe(void)
 	zm_region_observe(&observer);
 }
 
-/*
- * In a fork child: no other thread writes.  Arrays of before keep their
- * place; what the free lists held is lost to this session, which is sparse.
- */
-void
-zm_ledger_rebuild(void)
+/* Arrays of before keep their place; what the free lists held is lost to this
+ * session, which is sparse. */
+static void
+rebuild(void)
 {
-	zm_lock_init(&ledger_lock, ZM_RANK_LEDGER);
 	memset(unused, 0, sizeof unused);
 	for (uint32_t id = 0; id < zm_ledger_end; id++) {
 		struct zm_region *r = by_id[id];
 		if (!r || r->zone == ZS_ZONE_LOGGER)
 			continue;
+		r->tagged = 0;
 		if (!r->tags) {
 			region_open(r);
 			continue;
@@ -203,6 +203,23 @@ zm_ledger_rebuild(void)
 			   (uint64_t)((char *)r->tags - zm_session.base));
 		count_cover(&zm_session.h->regions, id);
 	}
+}
+
+/* In a fork child: no other thread writes. */
+void
+zm_ledger_rebuild(void)
+{
+	zm_lock_init(&ledger_lock, ZM_RANK_LEDGER);
+	rebuild();
+}
+
+void
+zm_ledger_resume(void)
+{
+	zm_lock(&ledger_lock);
+	rebuild();
+	*zm_session_flag = 1; /* regions that come now find it */
+	zm_unlock(&ledger_lock);
 }
 
 struct zm_region *

@@ -21,7 +21,8 @@
  * recorder), launch.c (starts a recorder), ledger.c (regions and tags),
  * stacks.c (trie), modules.c, walk.c (stacks of the moment), rules.c and cfi.c
  * (how to go up), unwind.c (libunwind), pause.c (fork), threads.c, counters.c,
- * hook.c, history.c, record.c (fork, exit, public functions).
+ * hook.c, history.c, record.c (fork, exit, public functions), control.c (start
+ * and stop in a running program), sample.c (which blocks are recorded).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
@@ -55,6 +56,7 @@ struct zm_session {
 	struct zs_mark *marks;
 	uint64_t pool_used;  /* atomic; header.pool_used follows it */
 	uint64_t zero_ns;    /* CLOCK_MONOTONIC at the start */
+	uint64_t sample;     /* as in the header */
 	uint32_t depth;	     /* frames kept per stack */
 	uint32_t generation; /* incremented at each start in this line of
 				processes; 0: never started */
@@ -80,6 +82,9 @@ zm_session_active(void)
 int zm_session_boot(void);
 /* The session of a fork child, at its first event.  0 or -errno. */
 int zm_session_refork(void);
+/* A session in a running program, for the recorder whose name is known.  0 or
+ * -errno; nobody is in the recorder, and others may run. */
+int zm_session_begin(void);
 /* Nothing is written from here on. */
 void zm_session_close(uint32_t state);
 
@@ -94,6 +99,8 @@ uint64_t zm_pool_string(const char *s, size_t len);
 bool zm_table_open(const struct zs_table *t, uint32_t index);
 bool zm_pool_open(uint64_t end);
 bool zm_areas_start(uint64_t pool, uint64_t pool_used);
+/* Puts private memory in the place of the segment, page for page. */
+void zm_areas_drop(void);
 
 void zm_trouble(uint32_t bits);
 /* An event that could not be recorded. */
@@ -110,13 +117,29 @@ uint32_t zm_table_take(struct zs_table *t);
 /* Sends the descriptor to the recorder whose socket is known, starting one if
  * this process should.  0 or -errno.  Leaves no descriptor open. */
 int zm_handover(int fd);
-/* Whether nobody listens at the recorder's socket any more. */
-bool zm_recorder_gone(void);
 /* Remembers the abstract socket's name; bytes without the leading NUL. */
 void zm_handover_name(const char *name, size_t bytes);
+/* Whether there is a recorder with that name. */
+bool zm_handover_answers(void);
 /* Starts a recorder that writes its report as the options say and sets the
  * socket's name.  0 or -errno. */
 int zm_launch_recorder(void);
+
+/* ---- start and stop in a running program ------------------------------- */
+
+/* 0 or -errno: -EALREADY when there is a recording. */
+int zm_record_start(void);
+/* The same with a recorder that asked for it. */
+int zm_record_start_with(const struct zs_control *);
+/* Ends the recording; the program goes on.  0 or -errno. */
+int zm_record_stop(void);
+/* The recorder wants no more. */
+static inline bool
+zm_record_unwanted(void)
+{
+	return __builtin_expect(
+	    __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) != 0, 0);
+}
 
 /* ---- regions and tags ------------------------------------------------- */
 
@@ -126,6 +149,8 @@ extern uint32_t zm_ledger_end;
 int zm_ledger_boot(uint32_t regions);
 /* Directory and tags for all regions that exist; for a new session. */
 void zm_ledger_rebuild(void);
+/* The same while other threads run; lets writers in. */
+void zm_ledger_resume(void);
 void zm_ledger_observe(void);
 /* The region with this id if there is one; lock-free, may be stale. */
 struct zm_region *zm_ledger_region(uint32_t id);
@@ -295,6 +320,9 @@ struct zm_lthread;
 void zm_walks_pause(const struct zm_lthread *mine);
 void zm_walks_resume(void);
 void zm_walk_begin(struct zm_lthread *t);
+/* Waits, for a bounded time, until no other thread is in the recorder; it is
+ * closed to new ones.  False: some still are. */
+bool zm_hooks_quiet(const struct zm_lthread *mine);
 
 /* ---- threads and counters --------------------------------------------- */
 
@@ -302,6 +330,7 @@ void zm_walk_begin(struct zm_lthread *t);
 struct zm_lthread {
 	uint32_t generation; /* of the session that it belongs to */
 	uint32_t index;	     /* in the thread table; 0: not known */
+	struct zm_thread *owner;
 	struct zs_thread *record;
 	int64_t pending; /* live bytes not yet published */
 	uintptr_t
@@ -310,7 +339,7 @@ struct zm_lthread {
 	uint32_t walking; /* in the unwinder; fork waits for that */
 	struct zm_lthread *next, **link; /* on the list of all */
 	struct zs_shard *shard[ZS_ZONES_MAX];
-	struct zs_ring *ring;	    /* of the history; NULL: none so far */
+	struct zs_ring *ring;	      /* of the history; NULL: none so far */
 	struct zm_chunks *chunks;     /* this thread's tallies; counters.c's */
 	uint32_t cached, cache_epoch; /* of cache_pc and cache_node */
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
@@ -391,6 +420,7 @@ void zm_history_exit(struct zm_lthread *t);
 
 /* Writes the names of the zones; for a new session. */
 void zm_hook_zones(void);
+extern const struct zm_hook zm_hook_table;
 
 /* The id of a zone in the record: zones beyond the table share the last. */
 static inline uint16_t

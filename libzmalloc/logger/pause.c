@@ -52,6 +52,41 @@ barrier(void)
 		zm_os_sleep(STEP_NS); /* longer than a store takes */
 }
 
+struct visitors {
+	const struct zm_lthread *mine;
+	unsigned count;
+};
+
+static void
+count_visitor(struct zm_lthread *t, void *ctx)
+{
+	struct visitors *v = ctx;
+
+	if (t != v->mine && t->owner &&
+	    __atomic_load_n(&t->owner->in_logger, __ATOMIC_ACQUIRE))
+		v->count++;
+}
+
+/* Twice, with a pause: a thread that was just about to get its record is on
+ * the list by then. */
+bool
+zm_hooks_quiet(const struct zm_lthread *mine)
+{
+	uint64_t deadline = zm_os_now() + PATIENCE_NS;
+	unsigned quiet = 0;
+
+	if (!zm_multi)
+		return true;
+	barrier();
+	while (quiet < 2 && zm_os_now() < deadline) {
+		struct visitors v = { .mine = mine };
+		zm_lthread_each(count_visitor, &v);
+		quiet = v.count ? 0 : quiet + 1;
+		zm_os_sleep(STEP_NS);
+	}
+	return quiet == 2;
+}
+
 void
 zm_walks_pause(const struct zm_lthread *mine)
 {

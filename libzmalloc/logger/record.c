@@ -5,6 +5,7 @@
  * executes another program costs nothing and reports nothing.  Called by
  * malloc/ through hook.h.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "logger/logger.h"
@@ -98,11 +99,26 @@ zm_record_exiting(int status, int known)
 
 /* ---- for programs ----------------------------------------------------- */
 
-ZM_EXPORT void
+ZM_EXPORT int
+zmalloc_record_start(void)
+{
+	return -zm_record_start();
+}
+
+ZM_EXPORT int
+zmalloc_record_stop(void)
+{
+	return -zm_record_stop();
+}
+
+ZM_EXPORT int
 zmalloc_record_mark(const char *label)
 {
-	if (!label || !zm_session_active())
-		return;
+	if (!label)
+		return EINVAL;
+	if (!zm_session_active())
+		return ENOTCONN;
+	int done = ENOMEM;
 	struct zs_table *m = &zm_session.h->marks;
 	uint64_t now = zm_session_ns();
 	uint64_t text = zm_pool_string(label, strnlen(label, LABEL_MAX));
@@ -110,8 +126,36 @@ zmalloc_record_mark(const char *label)
 	if (text && m->count < m->capacity && zm_table_open(m, m->count)) {
 		zm_session.marks[m->count] = (struct zs_mark){ now, text };
 		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
+		done = 0;
 	}
 	zm_unlock(&marks_lock);
+	return done;
+}
+
+/* What was found before is forgotten: kinds are those of the last scan. */
+ZM_EXPORT int
+zmalloc_record_snapshot(const char *label)
+{
+	static uint32_t scanning;
+	struct zm_thread *t = zm_thread();
+	struct zs_header *h = zm_session.h;
+
+	if (!zm_session_active())
+		return ENOTCONN;
+	if (!t || __atomic_exchange_n(&scanning, 1, __ATOMIC_ACQUIRE))
+		return EBUSY;
+	if (label)
+		zmalloc_record_mark(label);
+	int saved = errno;
+	uint32_t trouble = h->trouble;
+	t->in_logger++;
+	zm_modules_refresh();
+	__atomic_store_n(&h->groups.count, 1, __ATOMIC_RELEASE);
+	scan_from_here();
+	t->in_logger--;
+	__atomic_store_n(&scanning, 0, __ATOMIC_RELEASE);
+	errno = saved;
+	return (h->trouble & ~trouble) & ZS_TROUBLE_SCAN_FAILED ? EAGAIN : 0;
 }
 
 ZM_EXPORT int

@@ -245,6 +245,7 @@ fill_header(struct zm_session *s, uint64_t pool_at)
 	h->ppid = zm_os_getppid();
 	h->cause = s->cause;
 	h->depth = s->depth;
+	h->sample_bytes = s->sample;
 	h->start_realtime_ns = clock_ns(CLOCK_REALTIME);
 	s->zero_ns = clock_ns(CLOCK_MONOTONIC);
 	h->start_monotonic_ns = s->zero_ns;
@@ -373,6 +374,7 @@ zm_session_boot(void)
 	if (err < 0)
 		return err;
 	s->depth = (uint32_t)zm_options.tracing_depth;
+	s->sample = (uint64_t)zm_options.tracing_sample;
 	s->cause = ZS_CAUSE_START;
 	if (zm_options.tracing_session)
 		zm_handover_name(zm_options.tracing_session,
@@ -385,44 +387,87 @@ zm_session_boot(void)
 	err = open_session(s, fd, 0);
 	if (err == 0)
 		err = zm_ledger_boot(s->h->regions.capacity);
-	if (err < 0)
+	if (err < 0) {
 		zm_os_unmap(s->base, s->bytes);
-	else
+		s->base = NULL;
+	} else {
 		*zm_session_flag = 1;
+	}
 	return err;
 }
 
 /*
- * The child's own segment takes the place of the parent's in the child's
- * address space, so that every pointer to a tag stays valid and reads as
- * "not recorded".
+ * A new segment takes the place of an old one, of this process or its parent,
+ * so that every pointer to a tag stays valid and reads as "not recorded".
  */
-int
-zm_session_refork(void)
+static int
+replace_segment(struct zm_session *s)
 {
-	struct zm_session *s = &zm_session;
-	uint64_t pool_at = s->pool_used;
 	int fd =
 	    limit_of(RLIMIT_FSIZE) < s->bytes ? -EFBIG : make_file(s->bytes);
 
 	if (fd < 0)
 		return fd;
 	long p = map_file(fd, s->bytes, s->base);
-	if (p < 0) {
-		zm_os_close(fd);
-		return (int)p;
-	}
-	s->cause = ZS_CAUSE_FORK;
-	int err = open_session(s, fd, pool_at);
-	if (err < 0)
-		return err;
+	if (p >= 0)
+		return fd;
+	zm_os_close(fd);
+	return (int)p;
+}
+
+static void
+reset_tables(void)
+{
 	zm_stacks_reset();
 	zm_rules_after_fork();
 	zm_modules_reset();
 	zm_threads_reset();
 	zm_hook_zones();
+}
+
+int
+zm_session_refork(void)
+{
+	struct zm_session *s = &zm_session;
+	uint64_t pool_at = s->pool_used;
+	int fd = zm_options.tracing_process ? -EPERM : replace_segment(s);
+
+	if (fd < 0)
+		return fd;
+	s->cause = ZS_CAUSE_FORK;
+	int err = open_session(s, fd, pool_at);
+	if (err < 0)
+		return err;
+	reset_tables();
 	zm_ledger_rebuild();
 	*zm_session_flag = 1;
+	return 0;
+}
+
+int
+zm_session_begin(void)
+{
+	struct zm_session *s = &zm_session;
+	uint64_t pool_at = s->base ? s->pool_used : 0;
+	int err = zm_session_flag == &flag_missing ? make_flag() : 0;
+
+	if (err < 0)
+		return err;
+	int fd = s->base ? replace_segment(s) : create_segment(s);
+	if (fd < 0)
+		return fd;
+	s->cause = ZS_CAUSE_ATTACH;
+	err = open_session(s, fd, pool_at);
+	if (err == 0)
+		err = zm_ledger_boot(s->h->regions.capacity);
+	if (err < 0) {
+		zm_areas_drop();
+		return err;
+	}
+	s->failed = 0;
+	reset_tables();
+	zm_ledger_resume();
+	zm_ledger_observe();
 	return 0;
 }
 

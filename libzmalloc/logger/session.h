@@ -194,6 +194,54 @@ zs_tag_quanta(uint64_t w1)
 	return w1 >> 54 & 511;
 }
 
+/* ---- sampling --------------------------------------------------------- */
+
+/*
+ * With --sample=B each byte that is asked for begins a record with probability
+ * 1/B (exactly: events of a Poisson process along the bytes), so a block of
+ * `size` bytes is recorded with probability p = 1 - exp(-size / B).  It stands
+ * for 1/p blocks like it.  1/p is rarely whole, counters are: of the two whole
+ * numbers next to it a block gets one, the upper with the probability that
+ * makes the mean 1/p.  The choice follows from the tag and the address alone,
+ * so that free, the scan and the recorder all find the same number.
+ */
+enum { ZS_SAMPLE_LOG_MAX = 40 }; /* B is at most 1 << this */
+
+static inline double
+zs_weight_mean(uint64_t sample, uint64_t size)
+{
+	double x = (double)(size ? size : 1) / (double)sample;
+
+	if (x > 32) /* p is 1 but for 1e-14 */
+		return 1;
+	if (x < 1) /* 1/(1-exp(-x)) as a series: no cancellation */
+		return 1 / x + 0.5 + x / 12 - x * x * x / 720 +
+		       x * x * x * x * x / 30240;
+	/* exp(-x) = exp(-x/64)^64 */
+	double y = -x / 64, e = 1;
+	for (int i = 10; i > 0; i--)
+		e = 1 + y * e / i;
+	for (int i = 0; i < 6; i++)
+		e *= e;
+	return 1 / (1 - e);
+}
+
+/* How many blocks the one with this tag at this address stands for; sample:
+ * header.sample_bytes, size: its requested bytes. */
+static inline uint64_t
+zs_weight(uint64_t sample, uint64_t size, uint64_t address, uint64_t w1)
+{
+	if (!sample || sample >> (ZS_SAMPLE_LOG_MAX + 1))
+		return 1;
+	double mean = zs_weight_mean(sample, size);
+	uint64_t whole = (uint64_t)mean;
+	uint64_t h = (address ^ w1 * UINT64_C(0x9e3779b97f4a7c15)) + size;
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	h ^= h >> 32;
+	return whole + ((double)(h >> 11) * 0x1p-53 < mean - (double)whole);
+}
+
 /* ---- region directory ------------------------------------------------- */
 
 enum zs_tier {
@@ -539,7 +587,27 @@ struct zs_header {
 	uint64_t start_ticks;	/* at start_monotonic_ns; 0: no history */
 	uint32_t tick_source;	/* enum zs_ticks */
 	uint32_t recorder_beat; /* by the recorder: changes while it lives */
-	uint64_t chunks; /* offset of the first chunk of tallies */
+	uint64_t chunks;	/* offset of the first chunk of tallies */
+	/* Written by the recorder, read by the target at each event: on a
+	 * cache line that nobody else writes. */
+	uint64_t line_before[8];
+	uint32_t request; /* enum zs_request */
+	uint32_t line_after[15];
+
+	/* --sample: one allocation in so many bytes; 0: all of them.  Counters
+	 * and sums of bytes are then estimates: a block counts zs_weight times
+	 */
+	uint64_t sample_bytes;
+	uint64_t samples; /* blocks that were recorded; atomic */
+	/* of all zones of ours when a session began in a running program */
+	uint64_t before_blocks;
+	uint64_t before_bytes; /* usable */
+	uint64_t stopped_ns;   /* ZS_STOPPED: when, since the session began */
+};
+
+enum zs_request {
+	ZS_REQUEST_NONE,
+	ZS_REQUEST_STOP /* nothing is written any more once this is seen */
 };
 
 /* ---- handing it over -------------------------------------------------- */
@@ -553,5 +621,37 @@ struct zs_hello {
 	int32_t pid;
 	int32_t ppid;
 };
+
+/* ---- attaching to a program that runs --------------------------------- */
+
+#define ZS_CONTROL_MAGIC  UINT64_C(0x314c5443414d5a) /* "ZMACTL1" */
+#define ZS_CONTROL_SYMBOL "zmalloc_record_control"
+enum { ZS_CONTROL_VERSION = 1, ZS_SESSION_MAX = 108 };
+
+#define ZS_WORD_SYMBOL "zmalloc_record_word"
+enum { ZS_WAKE_BYTE = 3 };
+
+/*
+ * In the library's data, under the exported name ZS_CONTROL_SYMBOL.  Whoever
+ * wants to record the process writes session, depth and sample, then request,
+ * then 1 to byte ZS_WAKE_BYTE of ZS_WORD_SYMBOL: the next allocation looks
+ * here.  (That is a word that every allocation tests anyway, and a byte of it
+ * that nobody else stores to: the program pays nothing for being attachable.)
+ */
+struct zs_control {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t bytes;	  /* sizeof(struct zs_control) */
+	uint32_t request; /* enum zs_control_request; the target resets it */
+	uint32_t running; /* this process is being recorded; the target's */
+	int32_t error;	/* why the last start failed, an errno; the target's */
+	uint32_t depth; /* 0: as its options say */
+	uint64_t sample;
+	char session[ZS_SESSION_MAX]; /* of the recorder, NUL-terminated */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct zs_control) == 152, "control size");
+
+enum zs_control_request { ZS_CONTROL_NONE, ZS_CONTROL_START };
 
 #endif

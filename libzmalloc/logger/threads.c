@@ -86,6 +86,7 @@ zm_lthread_get(struct zm_thread *t)
 	if (!l)
 		return NULL;
 	begin(l);
+	l->owner = t;
 	t->logger = l;
 	return l;
 }

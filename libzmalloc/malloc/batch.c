@@ -46,8 +46,10 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 	}
 	got = zm_szone_batch_malloc(z->szone, ask->size, out, n);
 	for (unsigned i = 0; recorded(z) && i < got; i++)
-		zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call,
-			       &ask->at);
+		if (!(zm_is_slow() & ZM_SLOW_SAMPLE) ||
+		    zm_sample_next(ask->size))
+			zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra,
+				       ask->call, &ask->at);
 	if (!got && n)
 		zm_no_memory();
 	return got;

@@ -15,6 +15,7 @@
 #include "malloc/message.h"
 #include "malloc/options.h"
 #include "os/os.h"
+#include "zone/arena.h"
 #include "zone/region.h"
 
 static const char not_allocated[] = "pointer being freed was not allocated";
@@ -58,10 +59,39 @@ recorded(const struct zm_region *r)
 	return zm_is_slow() & ZM_SLOW_HOOK && r->zone != ZM_ZONE_ID_LOGGER;
 }
 
+/* Nothing is switched on but recording of some blocks, and this is not the
+ * recorder's own code. */
+static inline bool
+only_sampled(void)
+{
+	if (zm_is_slow() != (ZM_SLOW_HOOK | ZM_SLOW_SAMPLE))
+		return false;
+	const struct zm_thread *t = zm_thread_current;
+	return t && !t->in_logger;
+}
+
+/* Where not all blocks are recorded: this one is not. */
+static bool
+untagged(const struct zm_region *r, const void *p)
+{
+	return !__atomic_load_n(&r->tagged, __ATOMIC_RELAXED) || !r->tags ||
+	       !r->tags[2 * (size_t)zm_tag_index(r, (uintptr_t)p)];
+}
+
 static inline void
 tell_alloc(void *p, const struct zm_ask *a)
 {
+	if (zm_is_slow() & ZM_SLOW_SAMPLE && !zm_sample_next(a->size))
+		return;
 	zm_hook->alloc(p, a->size, a->fn, a->ra, a->call, &a->at);
+}
+
+static inline void
+tell_free(struct zm_region *r, void *p, bool called, const void *ra)
+{
+	if (zm_is_slow() & ZM_SLOW_SAMPLE && untagged(r, p))
+		return;
+	zm_hook->free(r, p, called, ra);
 }
 
 static void
@@ -145,12 +175,32 @@ new_in_fork(const struct zm_ask *a)
 	return p;
 }
 
+/* The fast path of a program of which some blocks are recorded; NULL: take the
+ * slow one, which asks whether this is one of them. */
+static void *
+new_sampled(const struct zm_ask *a)
+{
+	void *p = zm_fast_malloc(a->size);
+	if (ZM_UNLIKELY(!p))
+		return NULL;
+	if (a->zero)
+		memset(p, 0, a->size);
+	if (ZM_UNLIKELY(zm_sample_next(a->size)))
+		zm_hook->alloc(p, a->size, a->fn, a->ra, a->call, &a->at);
+	return p;
+}
+
 void *
 zm_block_new(const struct zm_ask *a)
 {
+	void *q;
+	if (only_sampled() && a->align <= 16 && (q = new_sampled(a)))
+		return q;
 	zm_boot_once();
 	if (in_fork())
 		return new_in_fork(a);
+	if (ZM_UNLIKELY(zm_is_slow() & ZM_SLOW_ATTACH))
+		zm_logger_attach(a->ra, a->zero);
 	struct zm_thread *t = zm_thread(); /* makes the cache too */
 	unsigned slow = zm_is_slow();
 	if (slow & ZM_SLOW_CHECK)
@@ -169,8 +219,8 @@ zm_block_new(const struct zm_ask *a)
 	return p;
 }
 
-void *
-zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
+static __attribute__((noinline)) void *
+block_plain(size_t size, enum zm_fn fn, const void *ra)
 {
 	void *p = zm_block_new(&(struct zm_ask){ .size = size,
 						 .fn = fn,
@@ -179,6 +229,21 @@ zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
 						 .at = ZM_ENTRY(ra) });
 	ZM_TRACE_END(malloc, size, p);
 	return p;
+}
+
+void *
+zm_block_plain(size_t size, enum zm_fn fn, const void *ra)
+{
+	int64_t left = zm_sample_left - (int64_t)size - 1;
+	void *p;
+	/* a block of 0 bytes counts as one of 1, in zm_sample_next too */
+	if (only_sampled() && left >= 0 && size <= ZM_CACHED_MAX &&
+	    (p = zm_fast_malloc(size))) {
+		zm_sample_left = left + (size != 0);
+		ZM_TRACE_END(malloc, size, p);
+		return p;
+	}
+	return block_plain(size, fn, ra);
 }
 
 void *
@@ -214,8 +279,8 @@ free_in_fork(void *p, const void *ra)
 	zm_fork_resume();
 }
 
-void
-zm_block_free(void *p, const void *ra)
+static __attribute__((noinline)) void
+block_free(void *p, const void *ra)
 {
 	zm_boot_once();
 	if (in_fork()) {
@@ -235,8 +300,21 @@ zm_block_free(void *p, const void *ra)
 	if (slow & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		zm_hook->free(r, p, true, ra);
+		tell_free(r, p, true, ra);
 	zm_szone_free(zm_szone_of(r), r, p);
+}
+
+void
+zm_block_free(void *p, const void *ra)
+{
+	if (only_sampled()) {
+		struct zm_slice *s = zm_slice_of((uintptr_t)p);
+		struct zm_region *r =
+		    s ? __atomic_load_n(&s->region, __ATOMIC_ACQUIRE) : NULL;
+		if (ZM_LIKELY(r && untagged(r, p)) && zm_fast_free(p))
+			return;
+	}
+	block_free(p, ra);
 }
 
 static void
@@ -261,7 +339,7 @@ zm_block_free_in(struct zm_zone *z, void *p, const void *ra)
 	if (zm_is_slow() & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		zm_hook->free(r, p, true, ra);
+		tell_free(r, p, true, ra);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -293,7 +371,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		zm_log(q, "allocated by realloc", a->size);
 	}
 	if (recorded(r)) {
-		zm_hook->free(r, p, false, a->ra);
+		tell_free(r, p, false, a->ra);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}

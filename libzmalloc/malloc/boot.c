@@ -23,6 +23,8 @@
 #include "os/os.h"
 
 unsigned zm_slow = ZM_SLOW_BOOT;
+/* The name by which a recorder finds it: see ZM_SLOW_ATTACH. */
+extern unsigned zmalloc_record_word ZM_ALIAS(zm_slow);
 struct zm_szone *zm_main_szone;
 
 const struct zm_hook *zm_hook;
@@ -33,6 +35,23 @@ __attribute__((weak)) const struct zm_hook *
 zm_logger_boot(void)
 {
 	return NULL;
+}
+
+__thread int64_t zm_sample_left;
+
+__attribute__((weak)) bool
+zm_sample_end(int64_t size)
+{
+	(void)size;
+	return false;
+}
+
+__attribute__((weak)) void
+zm_logger_attach(const void *ra, bool zeroed)
+{
+	(void)ra;
+	(void)zeroed;
+	zm_slow_set(ZM_SLOW_ATTACH, false);
 }
 
 void
@@ -50,7 +69,7 @@ zm_hook_enable(int on)
 	if (!zm_hook)
 		return;
 	__atomic_store_n(&zm_hook_on, on, __ATOMIC_RELAXED);
-	zm_slow_set(ZM_SLOW_HOOK, on);
+	zm_slow_set(on ? ZM_SLOW_HOOK : ZM_SLOW_HOOK | ZM_SLOW_SAMPLE, on);
 }
 
 /* ---- the recorder's zone ------------------------------------------------ */
@@ -168,7 +187,9 @@ start_recorder(void)
 	/* zrecord sets the session alone */
 	zm_options.tracing |= zm_options.tracing_session != NULL;
 	stack_logging(&zm_options);
-	if (!zm_options.tracing)
+	if (!zm_options.tracing ||
+	    (zm_options.tracing_process &&
+	     zm_options.tracing_process != zm_os_getpid()))
 		return;
 	struct zm_zone *logger = zm_logger_zone();
 	zm_hook = zm_logger_boot();
@@ -176,6 +197,8 @@ start_recorder(void)
 		return;
 	zm_hook->zone(ZM_ZONE_ID_MAIN, "DefaultMallocZone");
 	zm_hook->zone(ZM_ZONE_ID_LOGGER, logger->pub.zone_name);
+	if (zm_options.tracing_sample)
+		zm_slow_set(ZM_SLOW_SAMPLE, true);
 	zm_hook_enable(1);
 }
 
@@ -238,6 +261,35 @@ at_exit(int status, void *unused)
 	exit_part();
 }
 
+/* on_exit allocates from its 33rd handler on: not where libc holds its lock. */
+static void
+watch_end(void)
+{
+	static bool watched;
+	if (!watched && on_exit(at_exit, NULL))
+		exit_parts++;
+	watched = true;
+}
+
+/* With the registry locked, no thread is between fork's handlers, which call
+ * the table both before and after. */
+void
+zm_hook_install(const struct zm_hook *hook, bool sampled)
+{
+	watch_end();
+	zm_registry_lock();
+	for (unsigned id = 1; id < zm_zone_id_end; id++) {
+		struct zm_zone *z = zm_zone_by_id(id);
+		if (z)
+			hook->zone(z->id, z->pub.zone_name);
+	}
+	__atomic_store_n(&zm_hook, hook, __ATOMIC_RELEASE);
+	if (sampled)
+		zm_slow_set(ZM_SLOW_SAMPLE, true);
+	zm_hook_enable(1);
+	zm_registry_unlock();
+}
+
 /*
  * A program that allocates nothing, knows nothing of us and is not asked for
  * anything by a variable pays nothing: all else happens at its first malloc.
@@ -252,8 +304,7 @@ library_begin(void)
 	zm_boot_once();
 	if (!zm_hook)
 		return;
-	if (on_exit(at_exit, NULL))
-		exit_parts++;
+	watch_end();
 	zm_hook->started();
 }
 

@@ -79,6 +79,32 @@ extern int zm_hook_on; /* set by malloc/ once zm_hook is valid */
  * untagged. */
 void zm_hook_enable(int on);
 
+/* Installs the table in a running program, zones named and the end watched;
+ * sampled: not all blocks are of interest. */
+void zm_hook_install(const struct zm_hook *, bool sampled);
+
+/*
+ * Whether a block is to be recorded while ZM_SLOW_SAMPLE is set; asked once for
+ * each.  The thread's bytes to the next one are counted here, what happens at
+ * its end is the logger's (sample.c).
+ */
+extern __thread int64_t zm_sample_left
+    __attribute__((tls_model("initial-exec")));
+bool zm_sample_end(int64_t size);
+
+static inline bool
+zm_sample_next(size_t size)
+{
+	int64_t n = size > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)size;
+
+	zm_sample_left -= n + !n;
+	return __builtin_expect(zm_sample_left <= 0, 0) &&
+	       zm_sample_end(n + !n);
+}
+
+/* ZM_SLOW_ATTACH was seen by an allocation that returns to ra. */
+void zm_logger_attach(const void *ra, bool zeroed);
+
 /*
  * Called once, at the first malloc of the process or in the constructor,
  * whichever is first, when the options ask for tracing.  Returns the table or

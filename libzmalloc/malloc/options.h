@@ -95,6 +95,10 @@
 	  "frames kept of a stack")                                            \
 	X(MallocTracingHistory, tracing_history, BOOL, 0, 1, 0,                \
 	  "record every allocation and free in order, with both stacks")       \
+	X(MallocTracingSample, tracing_sample, NUMBER, 0, 1L << 40, 0,         \
+	  "record one allocation in so many bytes; 0: all of them")            \
+	X(MallocTracingProcess, tracing_process, NUMBER, 0, LONG_MAX, 0,       \
+	  "record the process with this id, not its children; 0: all")         \
 	X(MallocTracingRecorder, tracing_recorder, TEXT, 0, 0, NULL,           \
 	  "path of the zrecord program to start as recorder")                  \
 	X(MallocTracingSession, tracing_session, TEXT, 0, 0, NULL,             \

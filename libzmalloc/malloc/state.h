@@ -38,7 +38,12 @@ enum zm_slow {
 	ZM_SLOW_DEFAULT = 4, /* the default zone is not zone 1 */
 	ZM_SLOW_CHECK = 8,   /* operations are counted for MallocCheckHeap */
 	ZM_SLOW_FORK = 16,   /* a thread is in fork and holds all locks */
-	ZM_SLOW_LOG = 32     /* malloc_zone_log: operations are printed */
+	ZM_SLOW_LOG = 32,    /* malloc_zone_log: operations are printed */
+	ZM_SLOW_SAMPLE = 64, /* .. but only of some blocks; with HOOK */
+	/* Somebody wants this process recorded.  Set from outside by a store
+	 * to the uppermost byte, which nobody else stores to: no update of the
+	 * word from within, all of them atomic, can undo it. */
+	ZM_SLOW_ATTACH = 1 << 24
 };
 extern unsigned zm_slow ZM_HIDDEN;
 

@@ -155,7 +155,8 @@ zm_scan(uintptr_t sp, const uintptr_t *reg, unsigned count)
 	struct zs_header *h = zm_session.h;
 	struct zm_scan s = { .sp = sp, .reg = reg, .regs = count };
 
-	s.follow_untagged = zm_session.cause != ZS_CAUSE_START;
+	s.follow_untagged =
+	    zm_session.cause != ZS_CAUSE_START || zm_session.sample;
 	h->scan_begin_ns = zm_session_ns();
 	int err = zm_stop_threads(&s.stop);
 	if (err < 0) {

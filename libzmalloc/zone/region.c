@@ -65,6 +65,7 @@ zm_region_add(struct zm_region *r, size_t span, uint64_t fast0,
 	bool done = id_take(r);
 	if (done) {
 		r->tags = NULL;
+		r->tagged = 0;
 		if (observer)
 			observer->added(r);
 		done = zm_slices_set(r->base, span, r, fast0, fast_step);

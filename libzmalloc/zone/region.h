@@ -54,6 +54,7 @@ struct zm_region {
 	uint16_t zone;	     /* zone id */
 	uint8_t tag_shift;   /* rack */
 	uint8_t tier;	     /* enum zm_tier */
+	uint32_t tagged;     /* recorded blocks, where only some are; atomic */
 	struct zm_szone *owner;
 };
 
