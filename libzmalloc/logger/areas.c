@@ -73,7 +73,8 @@ zm_areas_drop(void)
 {
 	replace(0, area[0].begin, PROT_READ | PROT_WRITE);
 	for (unsigned a = 0; a < AREAS; a++) {
-		uint64_t open = __atomic_load_n(&area[a].open, __ATOMIC_ACQUIRE);
+		uint64_t open =
+		    __atomic_load_n(&area[a].open, __ATOMIC_ACQUIRE);
 		replace(area[a].begin, open, PROT_READ | PROT_WRITE);
 		replace(open, area[a].end, PROT_NONE);
 	}

@@ -55,9 +55,8 @@ take_turn(void)
 	do {
 		if (seen == me)
 			return false;
-	} while (!__atomic_compare_exchange_n(&busy, &seen, me, false,
-					      __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(
+	    &busy, &seen, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	return true;
 }
 
@@ -276,8 +275,7 @@ roomy(void)
 	if (&__libc_stack_end && (uintptr_t)__libc_stack_end - sp < MAIN_STACK)
 		return true;
 	for (uintptr_t n = STACK_STEP; n <= STACK_ROOM; n += STACK_STEP) {
-		if (zm_os_process_vm_read(pid, &byte, (void *)(sp - n), 1) !=
-		    1)
+		if (zm_os_process_vm_read(pid, &byte, (void *)(sp - n), 1) != 1)
 			return false;
 	}
 	return true;

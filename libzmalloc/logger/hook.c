@@ -184,8 +184,8 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 /* ---- free ------------------------------------------------------------- */
 
 static void
-record_free(struct zm_lthread *l, struct zm_region *r, uint64_t *tag,
-	    void *p, bool called)
+record_free(struct zm_lthread *l, struct zm_region *r, uint64_t *tag, void *p,
+	    bool called)
 {
 	uint64_t w0 = tag[0], w1 = tag[1];
 	int temporary = l->last == ~(uintptr_t)p;

@@ -20,8 +20,8 @@
  * Files: session.c (segment, start), areas.c (access to it), handover.c (to the
  * recorder), launch.c (starts a recorder), ledger.c (regions and tags),
  * stacks.c (trie), modules.c, unwind.c, pause.c (fork), threads.c, counters.c,
- * hook.c, record.c (fork, exit, public functions), control.c (start and stop in a
- * running program), sample.c (which blocks are recorded).
+ * hook.c, record.c (fork, exit, public functions), control.c (start and stop in
+ * a running program), sample.c (which blocks are recorded).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H

@@ -547,11 +547,11 @@ enum { ZS_WAKE_BYTE = 3 };
 struct zs_control {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t bytes; /* sizeof(struct zs_control) */
+	uint32_t bytes;	  /* sizeof(struct zs_control) */
 	uint32_t request; /* enum zs_control_request; the target resets it */
 	uint32_t running; /* this process is being recorded; the target's */
-	int32_t error;	  /* why the last start failed, an errno; the target's */
-	uint32_t depth;	  /* 0: as its options say */
+	int32_t error;	/* why the last start failed, an errno; the target's */
+	uint32_t depth; /* 0: as its options say */
 	uint64_t sample;
 	char session[ZS_SESSION_MAX]; /* of the recorder, NUL-terminated */
 	uint32_t reserved;

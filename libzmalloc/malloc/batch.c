@@ -49,7 +49,8 @@ zm_batch_new(malloc_zone_t *zone, const struct zm_ask *ask, void **out,
 	for (unsigned i = 0; recorded(z) && i < got; i++)
 		if (!(zm_is_slow() & ZM_SLOW_SAMPLE) ||
 		    zm_sample_next(ask->size))
-			zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra, ask->call);
+			zm_hook->alloc(out[i], ask->size, ask->fn, ask->ra,
+				       ask->call);
 	errno = e;
 	if (!got && n)
 		zm_no_memory();

@@ -187,8 +187,9 @@ start_recorder(void)
 	/* zrecord sets the session alone */
 	zm_options.tracing |= zm_options.tracing_session != NULL;
 	stack_logging(&zm_options);
-	if (!zm_options.tracing || (zm_options.tracing_process &&
-				    zm_options.tracing_process != zm_os_getpid()))
+	if (!zm_options.tracing ||
+	    (zm_options.tracing_process &&
+	     zm_options.tracing_process != zm_os_getpid()))
 		return;
 	struct zm_zone *logger = zm_logger_zone();
 	zm_hook = zm_logger_boot();

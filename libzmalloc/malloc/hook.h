@@ -78,7 +78,8 @@ void zm_hook_install(const struct zm_hook *, bool sampled);
  * each.  The thread's bytes to the next one are counted here, what happens at
  * its end is the logger's (sample.c).
  */
-extern __thread int64_t zm_sample_left __attribute__((tls_model("initial-exec")));
+extern __thread int64_t zm_sample_left
+    __attribute__((tls_model("initial-exec")));
 bool zm_sample_end(int64_t size);
 
 static inline bool
@@ -87,7 +88,8 @@ zm_sample_next(size_t size)
 	int64_t n = size > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)size;
 
 	zm_sample_left -= n + !n;
-	return __builtin_expect(zm_sample_left <= 0, 0) && zm_sample_end(n + !n);
+	return __builtin_expect(zm_sample_left <= 0, 0) &&
+	       zm_sample_end(n + !n);
 }
 
 /* ZM_SLOW_ATTACH was seen by an allocation that returns to ra. */
