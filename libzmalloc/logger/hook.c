@@ -59,9 +59,10 @@ ensure_session(void)
 	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 
 	if (zm_session_active()) {
-		if (zm_record_unwanted())
-			zm_record_stop();
-		return zm_session_active();
+		if (!zm_record_unwanted())
+			return 1;
+		zm_record_stop(); /* or another thread is about to */
+		return 0;
 	}
 	if (zm_session.failed || !zm_trylock(&lock))
 		return 0;
