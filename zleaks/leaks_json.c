@@ -71,6 +71,9 @@ summary_json(const struct leaks *l)
 		json_object_set_new(j, kind_names[k],
 				    tally_json(&l->total.kinds[k]));
 	json_object_set_new(j, "suppressed", tally_json(&l->total.suppressed));
+	if (r->sample_bytes != UNKNOWN)
+		json_object_set_new(j, "estimated_from_one_in_bytes",
+				    page_json_int(r->sample_bytes));
 	return j;
 }
 

@@ -87,6 +87,8 @@ print_process(const struct page *page, const struct process *p)
 	print_count(out, p->allocations, "allocation");
 	print_bytes(out, "peak", p->peak_bytes);
 	print_bytes(out, "live at the end", p->live_bytes);
+	print_bytes(out, "all estimated from one allocation in",
+		    r->sample_bytes);
 	if (p->scan_threads_missed > 0)
 		fprintf(out, ", threads that the scan missed: %lld",
 			(long long)p->scan_threads_missed);

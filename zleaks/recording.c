@@ -282,6 +282,17 @@ count_places(struct recording *r)
 	sqlite3_finalize(st);
 }
 
+/* A report made with zrecord --sample holds estimates. */
+static void
+read_sample(struct recording *r)
+{
+	sqlite3_stmt *st = recording_sql(
+	    r, "SELECT value FROM meta WHERE key = 'sample_bytes'");
+
+	r->sample_bytes = recording_step(r, st) ? column_int(st, 0) : UNKNOWN;
+	sqlite3_finalize(st);
+}
+
 struct recording *
 recording_open(const char *path, const struct settings *s)
 {
@@ -303,6 +314,7 @@ recording_open(const char *path, const struct settings *s)
 		    (long long)s->pid, path);
 	find_problems(r, &p);
 	count_places(r);
+	read_sample(r);
 	return r;
 }
 

@@ -137,6 +137,7 @@ struct recording {
 	struct problem *problems;
 	size_t problem_count;
 	uint64_t places, places_resolved;
+	int64_t sample_bytes; /* zrecord --sample; UNKNOWN: every block */
 };
 
 /* Opens a report, waits for a recorder that is about to finish it, begins

@@ -14,8 +14,8 @@
 #include <sys/types.h>
 
 struct attach {
-	pid_t pid; /* 0: none */
-	int pidfd; /* -1: not known */
+	pid_t pid;		/* 0: none */
+	int pidfd;		/* -1: not known */
 	uint64_t control, word; /* addresses over there */
 };
 

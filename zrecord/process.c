@@ -8,9 +8,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { COMMAND_MAX = 1 << 20, PATH_LIMIT = 4096, HALT_STEPS = 20 /* ms */ };

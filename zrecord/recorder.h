@@ -31,9 +31,9 @@ struct recorder {
 	double begun, last_totals, stopped_since;
 	int recording; /* 0 after --duration */
 	int told_to_end;
-	struct attach attach; /* pid 0: none */
-	int attaching;	      /* no answer yet */
-	int patience_told;    /* .. and the user knows that we wait */
+	struct attach attach;	 /* pid 0: none */
+	int attaching;		 /* no answer yet */
+	int patience_told;	 /* .. and the user knows that we wait */
 	int64_t command_refused; /* row of a command whose hello was refused */
 };
 

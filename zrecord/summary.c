@@ -16,6 +16,8 @@ struct sums {
 	unsigned processes, incomplete;
 	uint64_t allocations, frees, peak, blocks, bytes;
 	uint64_t kind_blocks[5], kind_bytes[5];
+	uint64_t before;	   /* blocks of before an attach */
+	uint64_t sample;	   /* bytes; 0: nothing is estimated */
 	const struct process *one; /* an incomplete one */
 };
 
@@ -62,6 +64,10 @@ add_up(const struct recorder *r, struct sums *s)
 {
 	for (const struct process *p = r->processes; p; p = p->next) {
 		s->processes++;
+		if (p->seg.h.cause == ZS_CAUSE_ATTACH)
+			s->before += p->seg.h.before_blocks;
+		if (p->seg.h.sample_bytes)
+			s->sample = p->seg.h.sample_bytes;
 		s->allocations += p->total.allocations;
 		s->frees += p->total.frees;
 		s->blocks += p->live_blocks;
@@ -126,6 +132,14 @@ number_lines(const struct sums *s)
 	    message_bytes(l, sizeof l, s->bytes),
 	    message_number(b, sizeof b, s->blocks), s->blocks == 1 ? "" : "s");
 	leak_line(s);
+	if (s->before)
+		message_note("older than the recording, and not in it: %s "
+			     "block%s",
+			     message_number(b, sizeof b, s->before),
+			     s->before == 1 ? "" : "s");
+	if (s->sample)
+		message_note("estimated from a sample: one allocation in %s",
+			     message_bytes(p, sizeof p, s->sample));
 	if (s->incomplete && s->processes == 1)
 		message_note("not complete: %s", s->one->recording);
 	else if (s->incomplete)

@@ -79,10 +79,11 @@ begin_session(void)
 	int saved = errno;
 
 	if (zm_session_active()) {
-		if (zm_record_unwanted())
-			zm_record_stop();
+		if (!zm_record_unwanted())
+			return true;
+		zm_record_stop(); /* or another thread is about to */
 		errno = saved;
-		return zm_session_active();
+		return false;
 	}
 	if (zm_session.failed || !zm_trylock(&lock))
 		return false;

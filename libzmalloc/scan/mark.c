@@ -181,8 +181,8 @@ mark_lost(struct zm_scan *s, const struct zm_node *n, uint8_t bit)
 		return;
 	*n->state |= bit;
 	if (bit == ZM_STATE_THIRD && n->tag) {
-		uint64_t blocks = zs_weight(zm_session.sample, n->size, n->start,
-					    n->tag[1]);
+		uint64_t blocks =
+		    zs_weight(zm_session.sample, n->size, n->start, n->tag[1]);
 		s->group_blocks += blocks;
 		s->group_bytes += blocks * n->size;
 	}

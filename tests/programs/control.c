@@ -67,7 +67,7 @@ static void
 print(const char *what, int error)
 {
 	printf("%s %s\n", what,
-	       error == 0	    ? "done"
+	       error == 0	   ? "done"
 	       : error == ENOTCONN ? "not recorded"
 	       : error == EALREADY ? "already"
 				   : strerror(error));

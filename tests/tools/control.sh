@@ -176,7 +176,7 @@ same '--pid --no-follow: no children' 1 \
     "$(query "$T/n.db" 'SELECT count(*) FROM process')"
 "$ZRECORD" -q --no-follow -o "$T/n2.db" sh -c "$control fork 15; true; :"
 same '--no-follow: no children' 1 \
-    "$(query "$T/n2.db" "SELECT command LIKE '["sh",%' FROM process")"
+    "$(query "$T/n2.db" "SELECT command LIKE '[_sh_,%' FROM process")"
 
 # Refusals: one line, 125.
 sleep 60 &

@@ -43,9 +43,11 @@ INSERT INTO class_sample
 INSERT INTO class_sample SELECT 2, 1, 16, i, 5 + i, 80 + 16 * i, 0, 0 FROM n WHERE i < 5;
 
 -- Who made class 16 grow: stack 5; stack 4 has more there, but from the start.
-INSERT INTO block_info
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by)
   SELECT 1, 8000 + i, 16, 16, 1, 16, 5, 1, i * 0.1, NULL, 4, 1 FROM n WHERE i < 30;
-INSERT INTO block_info
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by)
   SELECT 1, 9000 + i, 16, 16, 1, 16, 4, 1, i * 0.1, NULL, 1, 1 FROM n WHERE i < 40;
 INSERT INTO stack_sample SELECT 5, i, 10 + 2 * i, 160 + 32 * i FROM n;
 INSERT INTO stack_sample VALUES (4, 0, 50, 1120), (1, 3, 3, 300);

@@ -42,20 +42,27 @@ INSERT INTO stack_info (stack_id, process_id, frames) VALUES
 CREATE TEMP TABLE n (i);
 WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 99)
   INSERT INTO n SELECT i FROM c;
-INSERT INTO block_info
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by)
   SELECT 1, 1000 + i, 100, 112, 1, 112, 1, 1, 1.0 + i * 0.5, NULL, 4, 1 FROM n WHERE i < 3;
-INSERT INTO block_info
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by)
   SELECT 1, 2000 + i, 50, 64, 1, 64, 2, 1, 1.0, NULL, 3, 5 FROM n WHERE i < 4;
-INSERT INTO block_info VALUES (1, 3000, 4096, 4096, 1, 4096, 3, 1, 0.5, NULL, 2, 1);
-INSERT INTO block_info
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by) VALUES (1, 3000, 4096, 4096, 1, 4096, 3, 1, 0.5, NULL, 2, 1);
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by)
   SELECT 1, 4000 + i, 48, 48, 1, 48, 4, 1, 0.1, NULL, 1, 1 FROM n WHERE i < 10;
-INSERT INTO block_info VALUES
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by) VALUES
   (1, 5000, 1000, 1008, 1, 1008, 5, 1, 2.5, NULL, 4, 1),
   (1, 5001, 1000, 2048, 1, 2048, 5, 2, 3.5, NULL, 4, 1);
-INSERT INTO block_info
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by)
   SELECT 2, 6000 + i, 16, 16, 1, 16, 6, 1, 0.1, NULL, 1, 1 FROM n WHERE i < 5;
 -- Freed, as --history keeps them: in no sum.
-INSERT INTO block_info VALUES (1, 7000, 777, 784, 1, 784, 1, 2, 0.2, 0.3, 0, 1);
+INSERT INTO block_info (process_id, address, size, usable_size, zone_id,
+  size_class, stack_id, thread_id, allocated_at, freed_at, kind, made_by) VALUES (1, 7000, 777, 784, 1, 784, 1, 2, 0.2, 0.3, 0, 1);
 
 INSERT INTO leak_stack VALUES
   (1, 4, 1, 3, 300, 4, 200), (1, 3, 2, 4, 200, 0, 0), (1, 2, 3, 1, 4096, 0, 0),
