@@ -228,7 +228,7 @@ struct zm_climb {
 
 #ifdef ZM_WALK_CHECK
 struct zm_walk_counts {
-	unsigned long walks, checked, met, complex, deep;
+	unsigned long walks, checked, met, complex, deep, kept, fresh;
 };
 extern struct zm_walk_counts zm_walk_counts;
 #define ZM_WALK_COUNT(what) \
@@ -311,7 +311,7 @@ struct zm_lthread {
 	struct zm_chunks *chunks;     /* this thread's tallies; counters.c's */
 	uint32_t cached, cache_epoch; /* of cache_pc and cache_node */
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
-	uintptr_t last_sp, last_pc;	    /* where the walk before began */
+	uintptr_t last_sp, last_pc;	    /* see walk.c, worth */
 	struct zm_kid kid[ZM_KIDS];
 	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
 	/* walk.c's: the walk before, outermost frame first, the words that it
