@@ -35,6 +35,14 @@
 #include "os/lock.h"
 #include "zone/region.h"
 
+/* What each event runs through: a few ns matter, and there is no buffer that
+ * could overflow. */
+#if __has_attribute(no_stack_protector)
+#define ZM_EVENT __attribute__((no_stack_protector))
+#else
+#define ZM_EVENT
+#endif
+
 /* ---- the session ------------------------------------------------------ */
 
 /*

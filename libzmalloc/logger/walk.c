@@ -457,7 +457,7 @@ record(struct zm_climb *c)
 	return __builtin_expect(s != 0, 1) ? s : zm_stack_new(node);
 }
 
-uint32_t
+ZM_EVENT uint32_t
 zm_walk_stack(struct zm_lthread *t, uintptr_t ra, const struct zm_entry *entry)
 {
 	struct zm_climb c = { .t = t };
