@@ -49,22 +49,22 @@ ${CC:-cc} -shared -fPIC -O2 -DMUCH=408 -fno-omit-frame-pointer -o b.so "$here/wa
 compile() { ${CXX:-c++} -w "$@" -o walks "$here/walks.cc" -lpthread -ldl; }
 
 compile -O2
-record 'gcc -O2' 300000 ./walks 4000
-record 'gcc -O2, rules alone' 300000 ./walks 3000 sc
+record 'gcc -O2' 120000 ./walks 1500
+record 'gcc -O2, rules alone' 120000 ./walks 1200 sc
 compile -O0
-record 'gcc -O0' 60000 ./walks 700
+record 'gcc -O0' 30000 ./walks 400
 compile -Os
-record 'gcc -Os' 60000 ./walks 700
+record 'gcc -Os' 30000 ./walks 400
 compile -O2 -fno-omit-frame-pointer
-record 'frame pointers' 60000 ./walks 700
+record 'frame pointers' 30000 ./walks 400
 if [ "$(uname -m)" = x86_64 ]; then
 	compile -O2 -mstackrealign -mno-red-zone
-	record 'realigned stacks' 60000 ./walks 700
+	record 'realigned stacks' 30000 ./walks 400
 fi
 compile -O3 -fno-plt -fcf-protection=full -fstack-protector-all -fstack-clash-protection
-record 'gcc -O3, hardened' 60000 ./walks 700
+record 'gcc -O3, hardened' 30000 ./walks 400
 if have clang++; then
-	CXX=clang++ compile -O2 && record 'clang -O2' 60000 ./walks 700
+	CXX=clang++ compile -O2 && record 'clang -O2' 30000 ./walks 400
 fi
 
 # The comparison notices: walks that believe what they remember.
