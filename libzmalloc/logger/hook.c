@@ -215,7 +215,7 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 	return true;
 }
 
-static void
+ZM_EVENT static void
 hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 	   enum zt_call call, const struct zm_entry *at)
 {
@@ -279,7 +279,7 @@ free_untagged(void)
 				   __ATOMIC_RELAXED);
 }
 
-static void
+ZM_EVENT static void
 hook_free(struct zm_region *r, void *p, bool called, const void *ra)
 {
 	struct zm_thread *t = enter();

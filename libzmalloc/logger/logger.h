@@ -36,6 +36,14 @@
 #include "os/lock.h"
 #include "zone/region.h"
 
+/* What each event runs through: a few ns matter, and there is no buffer that
+ * could overflow. */
+#if __has_attribute(no_stack_protector)
+#define ZM_EVENT __attribute__((no_stack_protector))
+#else
+#define ZM_EVENT
+#endif
+
 /* ---- the session ------------------------------------------------------ */
 
 /*
@@ -255,7 +263,7 @@ struct zm_climb {
 
 #ifdef ZM_WALK_CHECK
 struct zm_walk_counts {
-	unsigned long walks, checked, met, complex, deep;
+	unsigned long walks, checked, met, complex, deep, kept, fresh;
 };
 extern struct zm_walk_counts zm_walk_counts;
 #define ZM_WALK_COUNT(what) \
@@ -343,7 +351,7 @@ struct zm_lthread {
 	struct zm_chunks *chunks;     /* this thread's tallies; counters.c's */
 	uint32_t cached, cache_epoch; /* of cache_pc and cache_node */
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
-	uintptr_t last_sp, last_pc;	    /* where the walk before began */
+	uintptr_t last_sp, last_pc;	    /* see walk.c, worth */
 	struct zm_kid kid[ZM_KIDS];
 	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
 	/* walk.c's: the walk before, outermost frame first, the words that it

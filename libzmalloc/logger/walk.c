@@ -22,7 +22,7 @@
 #pragma GCC optimize("no-tree-slp-vectorize")
 #endif
 
-enum { OWN_FRAMES = 32, TRIES = 3 };
+enum { OWN_FRAMES = 32, TRIES = 3, MANY = 4 };
 
 enum outcome { DONE, AGAIN, COMPLEX, DEEP };
 
@@ -202,6 +202,7 @@ remember(struct zm_climb *c)
 	unsigned base = c->left, n = base + c->fresh;
 	struct zm_step *s = t->step;
 
+	ZM_WALK_COUNT(kept);
 	for (unsigned x = base; x < n; x++) {
 		const struct zm_step *f = &t->fresh[n - 1 - x];
 		note(&s[x], &f->s, f->rule);
@@ -412,22 +413,24 @@ name_old(struct zm_lthread *t, unsigned n, bool *checked)
 
 /*
  * Frames that were met once are not worth remembering: the next walk mostly
- * has others in their place.  What is remembered need not be the walk before,
+ * has others in their place.  So the new frame that is nearest to the old ones
+ * has to be met twice running.  What is remembered need not be the walk before,
  * any one of before will do.
  */
 static inline bool
-worth(struct zm_climb *c, uintptr_t sp, uintptr_t pc)
+worth(struct zm_climb *c)
 {
 	struct zm_lthread *t = c->t;
-	bool twice = t->last_sp == sp && t->last_pc == pc;
+	const struct zm_regs *s = &t->fresh[c->fresh - 1].s;
+	bool twice = t->last_sp == s->sp && t->last_pc == s->pc;
 
-	t->last_sp = sp;
-	t->last_pc = pc;
-	return twice || c->fresh > 2;
+	t->last_sp = s->sp;
+	t->last_pc = s->pc;
+	return twice || c->fresh > MANY;
 }
 
 static inline uint32_t
-record(struct zm_climb *c, uintptr_t sp, uintptr_t pc)
+record(struct zm_climb *c)
 {
 	struct zm_lthread *t = c->t;
 	unsigned left = c->left;
@@ -445,7 +448,7 @@ record(struct zm_climb *c, uintptr_t sp, uintptr_t pc)
 		if (!node)
 			return 0;
 	}
-	if (c->fresh && worth(c, sp, pc)) {
+	if (c->fresh && worth(c)) {
 		remember(c);
 		t->noded = t->frames;
 	}
@@ -454,7 +457,7 @@ record(struct zm_climb *c, uintptr_t sp, uintptr_t pc)
 	return __builtin_expect(s != 0, 1) ? s : zm_stack_new(node);
 }
 
-uint32_t
+ZM_EVENT uint32_t
 zm_walk_stack(struct zm_lthread *t, uintptr_t ra, const struct zm_entry *entry)
 {
 	struct zm_climb c = { .t = t };
@@ -470,7 +473,7 @@ zm_walk_stack(struct zm_lthread *t, uintptr_t ra, const struct zm_entry *entry)
 			zm_walk_check(&c, ra);
 			uint32_t stack = c.left + c.fresh > zm_session.depth
 					     ? deeper(&c)
-					     : record(&c, entry->sp, ra);
+					     : record(&c);
 			if (stack || t->walk_epoch == zm_stacks_epoch)
 				return stack;
 		} else if (o != AGAIN) {

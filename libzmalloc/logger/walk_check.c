@@ -92,6 +92,7 @@ zm_walk_check(const struct zm_climb *c, uintptr_t ra)
 			differ(c, pcs, n);
 	}
 	ZM_WALK_COUNT(checked);
+	__atomic_fetch_add(&zm_walk_counts.fresh, c->fresh, __ATOMIC_RELAXED);
 }
 
 void
@@ -104,8 +105,11 @@ zm_walk_report(void)
 
 	if (fd < 0)
 		return;
-	say(fd, "walks %lu checked %lu met %lu complex %lu deep %lu\n",
-	    c->walks, c->checked, c->met, c->complex, c->deep);
+	say(fd,
+	    "walks %lu checked %lu met %lu complex %lu deep %lu kept %lu "
+	    "fresh %lu\n",
+	    c->walks, c->checked, c->met, c->complex, c->deep, c->kept,
+	    c->fresh);
 	zm_os_close(fd);
 }
 

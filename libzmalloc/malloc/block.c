@@ -43,6 +43,22 @@ from_szone(struct zm_szone *s, const struct zm_ask *a)
 	return p;
 }
 
+/* The recorder alone is why this is not the fast path. */
+static inline bool
+only_hook(unsigned slow)
+{
+	return ZM_LIKELY(slow == ZM_SLOW_HOOK);
+}
+
+static inline void *
+from_main(const struct zm_ask *a, unsigned slow)
+{
+	void *p = NULL;
+	if (only_hook(slow) && !a->zero && a->align <= 16)
+		p = zm_fast_malloc(a->size);
+	return p ? p : from_szone(zm_main_szone, a);
+}
+
 /* In the recorder's own code, everything comes from its zone. */
 static bool
 in_logger(void)
@@ -209,7 +225,7 @@ zm_block_new(const struct zm_ask *a)
 		return zm_block_new_in(zm_logger_zone(), a);
 	if (slow & ZM_SLOW_DEFAULT)
 		return from_default(a);
-	void *p = from_szone(zm_main_szone, a);
+	void *p = from_main(a, slow);
 	if (ZM_UNLIKELY(!p))
 		return zm_no_memory();
 	if (slow & ZM_SLOW_LOG)
@@ -301,7 +317,8 @@ block_free(void *p, const void *ra)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
 		tell_free(r, p, true, ra);
-	zm_szone_free(zm_szone_of(r), r, p);
+	if (!only_hook(slow) || !zm_fast_free(p))
+		zm_szone_free(zm_szone_of(r), r, p);
 }
 
 void
