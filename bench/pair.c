@@ -1,7 +1,8 @@
 /*
  * pair.c - what a malloc+free pair costs at a given depth, on some threads.
  *
- *   pair [PAIRS [FRAMES [THREADS]]]     prints ns of CPU per pair
+ *   pair [PAIRS [FRAMES [THREADS]]]     ns of CPU per pair; THREADS 0: main
+ * alone
  *
  * The stack below the pair changes at each step as that of a program does: one
  * of four functions allocates, called from a loop, which is called anew every
