@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # sample.sh - with --sample totals are estimates without bias: over many runs
 # their mean is the program's own count, within three standard errors, for each
-# size class, for all blocks and for the live ones.
+# size class, for all blocks and for the live ones.  4.5 standard errors are
+# allowed: 3 would cry wolf in one of a dozen runs of these 32 comparisons.
 . tests/lib.sh
 RUNS=${RUNS:-50}
 sampled=$PROGRAMS/sampled
@@ -40,7 +41,7 @@ awk -v runs="$RUNS" '
 		error = sqrt(var > 0 ? var / runs : 0)
 		off = mean - known[c, k]
 		if (off < 0) off = -off
-		good = off <= 3 * error + known[c, k] * 0.002
+		good = off <= 4.5 * error + known[c, k] * 0.002
 		z = error > 0 ? (mean - known[c, k]) / error : 0
 		printf "%s class %s, %s - mean %.0f, known %.0f, %.2f standard errors\n",
 		    good ? "ok" : "not ok", c, name[k], mean, known[c, k], z
