@@ -117,11 +117,19 @@ load_section(struct function_table *t, const struct elf_file *f, Elf_Scn *scn,
 	}
 }
 
+static int
+is_table(const char *name, const GElf_Shdr *sh)
+{
+	return sh->sh_type == SHT_SYMTAB || sh->sh_type == SHT_DYNSYM ||
+	       (sh->sh_type == SHT_STRTAB && strstr(name, "str"));
+}
+
 void
-functions_load(struct function_table *t, const struct elf_file *f)
+functions_load(struct function_table *t, struct elf_file *f)
 {
 	static const GElf_Word kinds[] = { SHT_SYMTAB, SHT_DYNSYM };
 	GElf_Shdr sh;
+	elf_file_read(f, is_table);
 	for (int k = 0; k < 2 && t->n == 0; k++)
 		for (Elf_Scn *s = NULL; (s = elf_nextscn(f->elf, s));)
 			if (gelf_getshdr(s, &sh) && sh.sh_type == kinds[k])

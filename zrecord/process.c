@@ -3,6 +3,7 @@
  */
 #include "process.h"
 #include "sampler.h"
+#include "stacks.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -130,6 +131,7 @@ process_free(struct process *p)
 		free(p->classes[z]);
 		p->classes[z] = NULL;
 	}
+	stacks_free(p);
 	free(p->stacks);
 	p->stacks = NULL;
 	p->stack_count = 0;

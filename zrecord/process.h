@@ -63,6 +63,7 @@ struct process {
 	struct class_state *classes[ZS_ZONES_MAX];
 	struct stack_state *stacks;
 	uint32_t stack_count;
+	struct stack_names *names; /* stacks.c */
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 

@@ -28,7 +28,8 @@ struct recorder {
 	pid_t command_pid;	   /* stays */
 	struct ending command_ending;
 	double begun, last_totals, stopped_since;
-	int recording; /* 0 after --duration */
+	double command_ended; /* 0: not yet */
+	int recording;	      /* 0 after --duration */
 	int told_to_end;
 	int64_t command_refused; /* row of a command whose hello was refused */
 };

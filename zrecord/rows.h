@@ -21,6 +21,7 @@ ROW(MODULE, "INSERT INTO module_info (path,build_id) VALUES (?,?)")
 ROW(LOCATION, "INSERT INTO location (module_id,offset,function,file,line,"
 	      "inlined) VALUES (?,?,?,?,?,?)")
 ROW(STACK, "INSERT INTO stack_info (process_id) VALUES (?)")
+ROW(STACK_FRAMES, "UPDATE stack_info SET frames=?2 WHERE stack_id=?1")
 ROW(STACK_END,
     "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
     "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
