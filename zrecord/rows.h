@@ -26,7 +26,8 @@ ROW(STACK_END,
     "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
     "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
     "WHERE stack_id=?1")
-ROW(BLOCK, "INSERT INTO block_info VALUES (?,?,?,?,?,?,?,?,?,NULL,?,?)")
+ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
+	    "stack,thread,t,NULL,kind,fn FROM zrecord_blocks")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
 ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")

@@ -2,6 +2,7 @@
  * writer.c - see writer.h.
  */
 #include "writer.h"
+#include "blocks.h"
 #include "message.h"
 #include "report.h"
 
@@ -43,9 +44,14 @@ writer_open(struct writer *w, const char *path)
 {
 	struct report_error error;
 	*w = (struct writer){ .path = path };
+	/* SQLite is used from one thread: no locks, no statistics */
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	w->db = report_create(path, &error);
 	if (!w->db)
 		die(EXIT_TROUBLE, "%s: %s", path, error.why);
+	if (blocks_table(w) != SQLITE_OK)
+		die(EXIT_TROUBLE, "out of memory");
 	for (int i = 0; i < ROW_KINDS; i++) {
 		int code = sqlite3_prepare_v3(w->db, sql_of[i], -1,
 					      SQLITE_PREPARE_PERSISTENT,
