@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { PATH_LIMIT = 4096, FRAMES_MAX = 10000, PROGRESS_MAX = 4096 };
+#define YOUNG_SECONDS 1.0
 
 struct module {
 	struct catalog_module *entry;
@@ -115,6 +116,22 @@ grow(struct stack_names *t, uint32_t n)
 	return nodes && places ? 0 : -1;
 }
 
+/* Frames from before the loader's lists could be read get their modules a
+ * moment later: the one change that a node can see. */
+static int
+is_young(const struct process *p)
+{
+	return p->stopped == STOP_RUNNING &&
+	       (p->seg.h.state == ZS_STARTING ||
+		seconds_now() - p->start < YOUNG_SECONDS);
+}
+
+static int
+unattributed(const struct zs_node *n)
+{
+	return zs_node_pc(n) > ZS_PC_EARLY && zs_node_module(n) == 0;
+}
+
 void
 stacks_ask(struct process *p, struct catalog *c)
 {
@@ -129,10 +146,13 @@ stacks_ask(struct process *p, struct catalog *c)
 	    segment_entries(&p->seg, table, t->node_count, n - t->node_count,
 			    t->nodes + t->node_count) != 0)
 		return;
-	for (; t->node_count < n; t->node_count++)
-		t->places[t->node_count] =
-		    t->node_count ? place_of(t, c, &t->nodes[t->node_count])
-				  : NULL;
+	int young = is_young(p);
+	for (; t->node_count < n; t->node_count++) {
+		uint32_t i = t->node_count;
+		if (i && young && unattributed(&t->nodes[i]))
+			return; /* read once more later */
+		t->places[i] = i ? place_of(t, c, &t->nodes[i]) : NULL;
+	}
 }
 
 /* Are the names of all frames of this stack known? */
