@@ -66,11 +66,16 @@ struct function_symbol {
 struct function_table {
 	struct function_symbol *symbols; /* by start, one per start */
 	size_t n;
+	unsigned heap; /* bits: which functions of a heap are among them */
 };
 
 /* Adds .symtab, or .dynsym when that is missing. */
 void functions_load(struct function_table *, struct elf_file *);
 void functions_free(struct function_table *);
+
+/* The name by which these functions are a heap other than libc's or ours, or
+ * NULL. */
+const char *functions_heap(const struct function_table *);
 
 /* The function at an address, its name demangled, or NULL. */
 const struct function_symbol *functions_find(struct function_table *,

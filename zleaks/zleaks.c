@@ -19,6 +19,9 @@ static const struct command commands[] = {
 	  "what was never freed and is lost (the default)", leaks_main },
 	{ "growth", FOR_GROWTH, "report.db",
 	  "what grows while the program runs, by size class", growth_main },
+	{ "doctor", FOR_DOCTOR, "report.db",
+	  "what is missing in the report, and what to do about it",
+	  doctor_main },
 	{ "query", FOR_QUERY, "report.db SQL",
 	  "any question in SQL, see zmalloc-report(5)", query_main },
 	{ "help", 0, "[COMMAND]", "this text, or a command's options",
@@ -29,8 +32,7 @@ static const struct command commands[] = {
 /* Names that zleaks's interface promises for later versions. */
 static const char *const later[] = { "stacks",	"classes",    "threads",
 				     "history", "diff",	      "html",
-				     "export",	"flamegraph", "doctor",
-				     NULL };
+				     "export",	"flamegraph", NULL };
 
 static const struct command *
 find_command(const char *name)

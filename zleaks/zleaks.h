@@ -16,6 +16,7 @@
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
  *                print
+ *   doctor.c     command `doctor`
  *   query.c      command `query`
  *   style.c      colour, spark lines
  *
@@ -50,7 +51,8 @@ extern const char *const kind_names[KIND_COUNT + 1]; /* ends with NULL */
 enum { /* which commands an option belongs to */
        FOR_LEAKS = 1,
        FOR_GROWTH = 2,
-       FOR_QUERY = 4
+       FOR_QUERY = 4,
+       FOR_DOCTOR = 8
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -84,6 +86,7 @@ struct command {
 
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
+int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */

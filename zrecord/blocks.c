@@ -272,13 +272,16 @@ static int
 cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int column)
 {
 	const struct block *b = &((struct cursor *)c)->walk->block;
-	const int64_t values[] = {
-		(int64_t)b->address, (int64_t)b->size,
-		(int64_t)b->usable,  b->zone,
-		0 /* class */,	     b->stack_id,
-		b->thread,	     0 /* t */,
-		b->kind,	     b->fn
-	};
+	const int64_t values[] = { (int64_t)b->address,
+				   (int64_t)b->size,
+				   (int64_t)b->usable,
+				   b->zone,
+				   0 /* class */,
+				   b->stack_id,
+				   b->thread,
+				   0 /* t */,
+				   b->kind,
+				   b->fn };
 	/* stack, thread and function have no 0: not known */
 	const unsigned nullable = 1u << 5 | 1u << 6 | 1u << 9;
 	if (column == 4)
@@ -321,9 +324,9 @@ write_sums(const struct walk *k, struct writer *w)
 			    &k->sums[(size_t)kind * p->stack_count + i];
 			if (s->blocks == 0)
 				continue;
-			writer_row(w, ROW_LEAK, "iiiiiii", p->id,
-				   (int64_t)kind, p->stacks[i].id,
-				   (int64_t)s->blocks, (int64_t)s->bytes,
+			writer_row(w, ROW_LEAK, "iiiiiii", p->id, (int64_t)kind,
+				   p->stacks[i].id, (int64_t)s->blocks,
+				   (int64_t)s->bytes,
 				   (int64_t)s->indirect_blocks,
 				   (int64_t)s->indirect_bytes);
 		}

@@ -14,6 +14,7 @@
 struct catalog_module {
 	int64_t id;
 	struct symbol_module *symbols; /* NULL: no names */
+	struct lookup_job heap;
 	UT_hash_handle hh;
 	size_t key_bytes;
 	char key[]; /* build-id in hex, then the path */
@@ -87,6 +88,11 @@ catalog_module(struct catalog *c, const char *path, const uint8_t *build_id,
 	m->id = writer_row(c->writer, ROW_MODULE, "tt", name, id);
 	free(id);
 	HASH_ADD_KEYPTR(hh, c->modules, m->key, key_bytes, m);
+	if (m->symbols && c->lookup) {
+		m->heap.module = m->symbols;
+		m->heap.address = LOOKUP_HEAP;
+		lookup_ask(c->lookup, &m->heap);
+	}
 out:
 	free(key);
 	return m;
@@ -189,4 +195,19 @@ catalog_rows(struct catalog *c, struct catalog_place *p)
 	for (size_t i = 0; i < n; i++)
 		p->rows->ids[i] = write_frame(c, &p->key, &frames[i]);
 	return p->rows;
+}
+
+void
+catalog_heaps(struct catalog *c)
+{
+	struct catalog_module *m, *next;
+	HASH_ITER(hh, c->modules, m, next)
+	{
+		if (!m->heap.module)
+			continue;
+		lookup_wait(c->lookup, &m->heap);
+		if (m->heap.heap)
+			writer_row(c->writer, ROW_MODULE_HEAP, "it", m->id,
+				   m->heap.heap);
+	}
 }

@@ -57,4 +57,7 @@ int catalog_ready(const struct catalog_place *);
  * out of memory. */
 const struct place *catalog_rows(struct catalog *, struct catalog_place *);
 
+/* Writes which modules bring an allocator of their own. */
+void catalog_heaps(struct catalog *);
+
 #endif

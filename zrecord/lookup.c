@@ -42,7 +42,11 @@ static void
 answer(struct lookup_job *job)
 {
 	const struct symbol_frame *frames;
-	size_t n = symbols_lookup(job->module, job->address, &frames);
+	size_t n = 0;
+	if (job->address == LOOKUP_HEAP)
+		job->heap = symbols_heap(job->module);
+	else
+		n = symbols_lookup(job->module, job->address, &frames);
 	if (n && (job->frames = malloc(n * sizeof *frames))) {
 		memcpy(job->frames, frames, n * sizeof *frames);
 		job->count = n;

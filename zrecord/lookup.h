@@ -15,13 +15,16 @@
 
 #include "symbols.h"
 
+#define LOOKUP_HEAP UINT64_MAX
+
 struct lookup; /* the thread and its queue */
 
 /* One question and its answer.  The caller owns it and keeps it in place until
  * lookup_wait has returned, or lookup_stop. */
 struct lookup_job {
 	struct symbol_module *module;
-	uint64_t address;
+	uint64_t address; /* LOOKUP_HEAP: which allocator the module has */
+	const char *heap;
 	size_t count;		     /* 0: nothing is known */
 	struct symbol_frame *frames; /* malloc'd; texts belong to symbols */
 	struct lookup_job *next;     /* in the queue */

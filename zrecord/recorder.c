@@ -439,6 +439,7 @@ recorder_close(struct recorder *r)
 	}
 	if (r->command_pid && !r->processes && !r->command_refused)
 		recorder_nothing(r, r->command_pid, why_silent());
+	catalog_heaps(&r->catalog);
 	writer_row(&r->writer, ROW_META, "tt", "state", "finished");
 	int closed = writer_close(&r->writer);
 	if (r->settings->verbose && r->command_ended > 0)

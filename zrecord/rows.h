@@ -18,6 +18,7 @@ ROW(PROCESS_STATUS, "UPDATE process_info SET exit_code=?2,signal=?3 "
 ROW(THREAD, "INSERT OR REPLACE INTO thread_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ZONE, "INSERT OR REPLACE INTO zone_info VALUES (?,?,?)")
 ROW(MODULE, "INSERT INTO module_info (path,build_id) VALUES (?,?)")
+ROW(MODULE_HEAP, "UPDATE module_info SET allocator=?2 WHERE module_id=?1")
 ROW(LOCATION, "INSERT INTO location (module_id,offset,function,file,line,"
 	      "inlined) VALUES (?,?,?,?,?,?)")
 ROW(STACK, "INSERT INTO stack_info (process_id) VALUES (?)")
