@@ -187,8 +187,10 @@ look_at_allocators(struct doctor *d)
 		      NULL))
 		return;
 	sqlite3_stmt *st = recording_sql(
-	    d->r, "SELECT path, allocator FROM module_info"
+	    d->r, "SELECT path, allocator, allocator <> 'malloc' OR path IN"
+		  " (SELECT exe FROM process_info) FROM module_info"
 		  " WHERE allocator IS NOT NULL ORDER BY module_id");
+	/* a library's plain malloc is replaced by ours, a program's is not */
 	while (recording_step(d->r, st)) {
 		char *path =
 		    text_printable((const char *)sqlite3_column_text(st, 0));
@@ -196,9 +198,14 @@ look_at_allocators(struct doctor *d)
 		    text_printable((const char *)sqlite3_column_text(st, 1));
 		char *what = text_format(
 		    "module brings its own allocator (%s): %s", name, path);
-		finding(d, SERIOUS, "allocator", 1, what,
-			"blocks of that one are not recorded: build it "
-			"without, or switch it off");
+		if (sqlite3_column_int(st, 2))
+			finding(d, SERIOUS, "allocator", 1, what,
+				"blocks of that one are not recorded: build it "
+				"without, or switch it off");
+		else
+			finding(d, NOTE, "allocator", 1, what,
+				"libzmalloc takes its place but for calls "
+				"inside that module");
 		free(what);
 		free(name);
 		free(path);

@@ -98,6 +98,7 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 	p->pidfd = pidfd;
 	p->interval = interval;
 	p->stack_stride = 1;
+	p->step = 1;
 	p->frames_cut = NO_INTEGER;
 	p->start = (double)p->seg.h.start_monotonic_ns * 1e-9;
 	p->next_sample = seconds_now();

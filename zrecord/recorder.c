@@ -12,6 +12,7 @@
 #include "points.h"
 #include "sampler.h"
 #include "stacks.h"
+#include "thin.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -261,6 +262,8 @@ sample_due(struct recorder *r)
 			sample_totals(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
+	if (r->settings->max_size)
+		thin_to(r->processes, &r->writer, r->settings->max_size, 0);
 	writer_commit(&r->writer, 0);
 }
 
@@ -440,6 +443,11 @@ recorder_close(struct recorder *r)
 	if (r->command_pid && !r->processes && !r->command_refused)
 		recorder_nothing(r, r->command_pid, why_silent());
 	catalog_heaps(&r->catalog);
+	if (r->settings->max_size)
+		thin_to(r->processes, &r->writer, r->settings->max_size, 1);
+	if (r->writer.thinned)
+		writer_row(&r->writer, ROW_META, "ti", "thinned_rows",
+			   (int64_t)r->writer.thinned);
 	writer_row(&r->writer, ROW_META, "tt", "state", "finished");
 	int closed = writer_close(&r->writer);
 	if (r->settings->verbose && r->command_ended > 0)

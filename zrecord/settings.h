@@ -6,14 +6,17 @@
 
 #include "options.h"
 
+#include <stdint.h>
+
 struct settings {
 	const char *program; /* argv[0] */
 	const char *output;
-	double interval; /* seconds */
-	double duration; /* seconds; 0: until the end */
-	long depth;	 /* 0: the library's default */
-	int follow;	 /* record children */
-	int fail_on;	 /* enum zs_verdict; 0: never */
+	double interval;   /* seconds */
+	double duration;   /* seconds; 0: until the end */
+	uint64_t max_size; /* bytes of the report; 0: no bound */
+	long depth;	   /* 0: the library's default */
+	int follow;	   /* record children */
+	int fail_on;	   /* enum zs_verdict; 0: never */
 	int quiet, verbose;
 	int serve_fd;	/* -1: run a command */
 	char **command; /* NULL with serve_fd */

@@ -26,6 +26,7 @@ struct writer {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[ROW_KINDS];
 	uint64_t refused;  /* rows that broke a constraint: damaged input */
+	uint64_t thinned;  /* rows of growth that were left out */
 	struct walk *walk; /* the live blocks that blocks.c writes now */
 	int begun;	   /* a transaction is open */
 	double committed;  /* monotonic seconds of the last commit */
