@@ -112,7 +112,8 @@ open_debug(struct symbol_module *m)
 		m->dwarf = dwarf_tables_new(&m->file);
 		return;
 	}
-	if (elf_file_open_debug(&m->file, &m->debug) != 0)
+	if (elf_file_open_debug(&m->file, &m->debug) != 0 &&
+	    elf_file_fetch_debug(&m->file, &m->debug) != 0)
 		return;
 	functions_load(&m->debug_functions, &m->debug);
 	m->dwarf = dwarf_tables_new(&m->debug);

@@ -55,6 +55,10 @@ int elf_file_has(const struct elf_file *, const char *section);
 /* Opens the separate debug file that belongs to `main`, if there is one. */
 int elf_file_open_debug(const struct elf_file *main, struct elf_file *debug);
 
+/* The same from a debuginfod server (symbols_fetch.c): only if the user named
+ * one in DEBUGINFOD_URLS, and a few seconds at most. */
+int elf_file_fetch_debug(const struct elf_file *main, struct elf_file *debug);
+
 /* ---- function symbols ------------------------------------------------- */
 
 struct function_symbol {

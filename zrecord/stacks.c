@@ -138,10 +138,13 @@ stacks_ask(struct process *p, struct catalog *c)
 	struct stack_names *t = names_of(p);
 	const struct zs_table *table = &p->seg.h.nodes;
 	uint32_t n = segment_count(&p->seg, table);
-	if (!t || n <= t->node_count)
+	if (!t)
 		return;
-	/* a node's module was entered before the node */
+	/* a node's module was entered before the node; those without frames
+	 * may bring a malloc of their own */
 	load_modules(p, c);
+	if (n <= t->node_count)
+		return;
 	if (grow(t, n) != 0 ||
 	    segment_entries(&p->seg, table, t->node_count, n - t->node_count,
 			    t->nodes + t->node_count) != 0)
