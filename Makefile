@@ -69,7 +69,7 @@ common_obj  := $(common_src:%.c=$(O)/obj/%.o)
 zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
 zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
 
-zrecord_libs := -lsqlite3 -ldw -lelf -liberty -lzstd -lm
+zrecord_libs := -lsqlite3 -ldw -lelf -liberty -lzstd -lm -lpthread -ldl
 zleaks_libs  := -lsqlite3 -ljansson -lzstd -lz -lm
 
 all: lib $(O)/zrecord $(O)/zleaks

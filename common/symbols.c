@@ -14,7 +14,7 @@ struct symbol_module {
 	char *path;
 	uint8_t build_id[BUILD_ID_MAX];
 	size_t build_id_bytes;
-	int tried;
+	int opened, tried; /* the file; its debug information */
 	struct elf_file file, debug;
 	struct function_table functions, debug_functions;
 	struct dwarf_tables *dwarf;
@@ -86,26 +86,48 @@ is_same(const struct symbol_module *m)
 }
 
 static void
-open_module(struct symbol_module *m)
+open_file(struct symbol_module *m)
 {
-	m->tried = 1;
+	if (m->opened)
+		return;
+	m->opened = 1;
 	/* "[vdso]", "" and deleted files have nothing on disk */
 	if (m->path[0] != '/' || elf_file_open(&m->file, m->path) != 0)
 		return;
-	if (!is_same(m)) {
+	if (is_same(m))
+		functions_load(&m->functions, &m->file);
+	else
 		elf_file_close(&m->file);
+}
+
+static void
+open_debug(struct symbol_module *m)
+{
+	m->tried = 1;
+	open_file(m);
+	if (!m->file.elf)
 		return;
-	}
-	functions_load(&m->functions, &m->file);
 	if (elf_file_has(&m->file, ".debug_info") ||
 	    elf_file_has(&m->file, ".zdebug_info")) {
 		m->dwarf = dwarf_tables_new(&m->file);
 		return;
 	}
-	if (elf_file_open_debug(&m->file, &m->debug) != 0)
+	if (elf_file_open_debug(&m->file, &m->debug) != 0 &&
+	    elf_file_fetch_debug(&m->file, &m->debug) != 0)
 		return;
 	functions_load(&m->debug_functions, &m->debug);
 	m->dwarf = dwarf_tables_new(&m->debug);
+}
+
+const char *
+symbols_heap(struct symbol_module *m)
+{
+	const char *name = strrchr(m->path, '/');
+	/* the dynamic linker has one for itself */
+	if (name && !strncmp(name, "/ld-", 4))
+		return NULL;
+	open_file(m);
+	return functions_heap(&m->functions);
 }
 
 static const struct function_symbol *
@@ -143,7 +165,7 @@ symbols_lookup(struct symbol_module *m, uint64_t address,
 	int plain = 0;
 	*out = frames;
 	if (!m->tried)
-		open_module(m);
+		open_debug(m);
 	if (m->dwarf)
 		n = dwarf_tables_find(m->dwarf, &m->owner->arena, address,
 				      frames, FRAMES_MAX, &plain);

@@ -43,4 +43,8 @@ struct symbol_module *symbols_module(struct symbols *, const char *path,
 size_t symbols_lookup(struct symbol_module *, uint64_t address,
 		      const struct symbol_frame **frames);
 
+/* Has the module an allocator of its own ("malloc", "je_malloc", ..)?  NULL:
+ * no, or not known.  A constant. */
+const char *symbols_heap(struct symbol_module *m);
+
 #endif

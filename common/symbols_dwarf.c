@@ -178,12 +178,56 @@ load_units(struct dwarf_tables *t)
 	}
 }
 
+/*
+ * Sections of debug information that somebody here asks for.  The others (lists
+ * of places of variables above all) are a quarter of a debug file.
+ */
+static int
+is_needed(const char *name, const GElf_Shdr *sh)
+{
+	static const char *const unused[] = { "loc",	 "frame",   "aranges",
+					      "pub",	 "macinfo", "macro",
+					      "gnu_pub", "names",   NULL };
+	(void)sh;
+	if (!strncmp(name, ".gnu_debugaltlink", 17))
+		return 1;
+	if (strncmp(name, ".debug_", 7) != 0 && strncmp(name, ".zdebug_", 8))
+		return 0;
+	name = strchr(name, '_') + 1;
+	for (const char *const *u = unused; *u; u++)
+		if (!strncmp(name, *u, strlen(*u)))
+			return 0;
+	return 1;
+}
+
+/* libdw unpacks every section of debug information at once.  It leaves out
+ * sections without contents, so those are made to look so, in our copy. */
+static void
+hide_unused(const struct elf_file *f)
+{
+	size_t names;
+	GElf_Shdr sh;
+	if (elf_getshdrstrndx(f->elf, &names) != 0)
+		return;
+	for (Elf_Scn *s = NULL; (s = elf_nextscn(f->elf, s));) {
+		if (!gelf_getshdr(s, &sh))
+			continue;
+		const char *name = elf_strptr(f->elf, names, sh.sh_name);
+		if (!name || !strstr(name, "debug_") || is_needed(name, &sh))
+			continue;
+		sh.sh_type = SHT_NOBITS;
+		gelf_update_shdr(s, &sh);
+	}
+}
+
 struct dwarf_tables *
-dwarf_tables_new(const struct elf_file *f)
+dwarf_tables_new(struct elf_file *f)
 {
 	struct dwarf_tables *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
+	elf_file_read(f, is_needed);
+	hide_unused(f);
 	t->dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
 	if (t->dwarf)
 		load_units(t);

@@ -8,30 +8,140 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define DEBUG_ROOT "/usr/lib/debug"
 
-enum { PATH_LIMIT = 4096 };
+enum { PATH_LIMIT = 4096, LARGE_FILE = 8 << 20 };
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define NATIVE_DATA ELFDATA2LSB
+#else
+#define NATIVE_DATA ELFDATA2MSB
+#endif
+
+/* ---- the image -------------------------------------------------------- */
+
+static void
+copy(struct elf_file *f, uint64_t at, uint64_t n)
+{
+	if (at > f->bytes || n > f->bytes - at || n > f->budget)
+		return;
+	f->budget -= n;
+	while (n > 0) {
+		ssize_t got = pread(f->fd, f->image + at, (size_t)n, (off_t)at);
+		if (got <= 0)
+			return; /* what is missing is zero */
+		at += (uint64_t)got;
+		n -= (uint64_t)got;
+	}
+}
+
+/* The header, and what it leads to. */
+static void
+copy_headers(struct elf_file *f)
+{
+	Elf64_Ehdr *h = (Elf64_Ehdr *)f->image;
+	copy(f, 0, sizeof *h);
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    h->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h->e_ident[EI_DATA] != NATIVE_DATA)
+		return;
+	uint64_t sections = h->e_shnum;
+	if (sections == 0 && h->e_shoff % 8 == 0 &&
+	    h->e_shoff < f->bytes - sizeof(Elf64_Shdr)) {
+		/* too many for the header: the first entry has the number */
+		copy(f, h->e_shoff, sizeof(Elf64_Shdr));
+		sections = ((Elf64_Shdr *)(f->image + h->e_shoff))->sh_size;
+	}
+	copy(f, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr));
+	if (sections < f->bytes)
+		copy(f, h->e_shoff, sections * sizeof(Elf64_Shdr));
+}
+
+void
+elf_file_read(struct elf_file *f,
+	      int (*wanted)(const char *, const GElf_Shdr *))
+{
+	size_t names;
+	GElf_Shdr sh;
+	if (elf_getshdrstrndx(f->elf, &names) != 0)
+		return;
+	for (Elf_Scn *s = NULL; (s = elf_nextscn(f->elf, s));) {
+		if (!gelf_getshdr(s, &sh) || sh.sh_type == SHT_NOBITS)
+			continue;
+		const char *name = elf_strptr(f->elf, names, sh.sh_name);
+		if (name && wanted(name, &sh))
+			copy(f, sh.sh_offset, sh.sh_size);
+	}
+}
+
+/* What is small and asked for in every file. */
+static int
+is_basic(const char *name, const GElf_Shdr *sh)
+{
+	return sh->sh_type == SHT_NOTE || strcmp(name, ".gnu_debuglink") == 0;
+}
+
+static void
+copy_basics(struct elf_file *f)
+{
+	size_t names, phdrs;
+	GElf_Shdr sh;
+	GElf_Phdr ph;
+	Elf_Scn *s = elf_getshdrstrndx(f->elf, &names) == 0
+			 ? elf_getscn(f->elf, names)
+			 : NULL;
+	if (s && gelf_getshdr(s, &sh) && sh.sh_type != SHT_NOBITS)
+		copy(f, sh.sh_offset, sh.sh_size);
+	if (elf_getphdrnum(f->elf, &phdrs) != 0)
+		phdrs = 0;
+	for (size_t i = 0; i < phdrs; i++)
+		if (gelf_getphdr(f->elf, (int)i, &ph) && ph.p_type == PT_NOTE)
+			copy(f, ph.p_offset, ph.p_filesz);
+	elf_file_read(f, is_basic);
+}
+
+static int
+make_image(struct elf_file *f)
+{
+	struct stat st;
+	if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size < (off_t)sizeof(Elf64_Ehdr))
+		return -1;
+	f->bytes = (size_t)st.st_size;
+	/* sections may overlap in a hostile file */
+	f->budget = 4 * (uint64_t)f->bytes;
+	void *p = mmap(NULL, f->bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -1;
+	f->image = p;
+	if (f->bytes >= LARGE_FILE)
+		madvise(p, f->bytes, MADV_HUGEPAGE);
+	copy_headers(f);
+	return 0;
+}
 
 int
 elf_file_open(struct elf_file *f, const char *path)
 {
-	struct stat st;
 	*f = (struct elf_file){ .fd = -1 };
 	elf_version(EV_CURRENT);
 	/* O_NONBLOCK: not to hang on what is no file any more */
 	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (f->fd < 0)
 		return -1;
-	/* read, not mapped: a file that shrinks must not kill us */
-	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode))
-		f->elf = elf_begin(f->fd, ELF_C_READ, NULL);
+	if (make_image(f) == 0)
+		f->elf = elf_memory(f->image, f->bytes);
 	f->path = strdup(path);
 	if (f->elf && f->path && elf_kind(f->elf) == ELF_K_ELF &&
-	    gelf_getclass(f->elf) == ELFCLASS64)
+	    gelf_getclass(f->elf) == ELFCLASS64) {
+		copy_basics(f);
 		return 0;
+	}
 	elf_file_close(f);
 	return -1;
 }
@@ -41,11 +151,15 @@ elf_file_close(struct elf_file *f)
 {
 	if (f->elf)
 		elf_end(f->elf);
+	if (f->image)
+		munmap(f->image, f->bytes);
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f->path);
 	*f = (struct elf_file){ .fd = -1 };
 }
+
+/* ---- what is in it ---------------------------------------------------- */
 
 /* The build-id among the notes of d. */
 static size_t

@@ -74,6 +74,34 @@ is_function(const GElf_Sym *s, const char *name)
 	       (type == STT_NOTYPE && s->st_size > 0);
 }
 
+/* Functions that tell of a heap, by bit: malloc and free of its own, that of
+ * libc or of this project, and what known allocators call theirs. */
+static const char *const heap_names[] = {
+	"malloc",    "free",	     "__libc_malloc",  "malloc_default_zone",
+	"je_malloc", "_rjem_malloc", "mi_malloc",      "tc_malloc",
+	"rpmalloc",  "hoard_malloc", "scalable_malloc"
+};
+enum { OWN = 1 | 2, NOT_FOREIGN = 4 | 8, NAMED = 4 };
+
+static unsigned
+heap_bit(const char *name)
+{
+	for (unsigned i = 0; i < sizeof heap_names / sizeof *heap_names; i++)
+		if (!strcmp(name, heap_names[i]))
+			return 1u << i;
+	return 0;
+}
+
+const char *
+functions_heap(const struct function_table *t)
+{
+	if (t->heap & NOT_FOREIGN)
+		return NULL;
+	if (t->heap >> NAMED)
+		return heap_names[NAMED + __builtin_ctz(t->heap >> NAMED)];
+	return (t->heap & OWN) == OWN ? heap_names[0] : NULL;
+}
+
 static int
 by_start(const void *a, const void *b)
 {
@@ -109,6 +137,8 @@ load_section(struct function_table *t, const struct elf_file *f, Elf_Scn *scn,
 		const char *name = elf_strptr(f->elf, sh->sh_link, s.st_name);
 		if (!is_function(&s, name))
 			continue;
+		if (strstr(name, "malloc") || name[0] == 'f')
+			t->heap |= heap_bit(name);
 		uint64_t end = s.st_value + s.st_size;
 		all[t->n++] = (struct function_symbol){
 			s.st_value, end < s.st_value ? s.st_value : end, name,
@@ -117,11 +147,19 @@ load_section(struct function_table *t, const struct elf_file *f, Elf_Scn *scn,
 	}
 }
 
+static int
+is_table(const char *name, const GElf_Shdr *sh)
+{
+	return sh->sh_type == SHT_SYMTAB || sh->sh_type == SHT_DYNSYM ||
+	       (sh->sh_type == SHT_STRTAB && strstr(name, "str"));
+}
+
 void
-functions_load(struct function_table *t, const struct elf_file *f)
+functions_load(struct function_table *t, struct elf_file *f)
 {
 	static const GElf_Word kinds[] = { SHT_SYMTAB, SHT_DYNSYM };
 	GElf_Shdr sh;
+	elf_file_read(f, is_table);
 	for (int k = 0; k < 2 && t->n == 0; k++)
 		for (Elf_Scn *s = NULL; (s = elf_nextscn(f->elf, s));)
 			if (gelf_getshdr(s, &sh) && sh.sh_type == kinds[k])

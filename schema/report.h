@@ -18,6 +18,11 @@
  */
 #define REPORT_REPLACED "exec'ed another program before a leak scan"
 
+/* Remarks in place of frames, as stack_frame.function has them. */
+#define REPORT_FRAMES_CUT     "<frames left out: depth limit>"
+#define REPORT_FRAMES_UNKNOWN "<callers unknown: no unwind information>"
+#define REPORT_FRAMES_EARLY   "<callers unknown: before the unwinder was loaded>"
+
 #define REPORT_APPLICATION 0x7a6d6c63 /* "zmlc" */
 #define REPORT_VERSION	   1
 

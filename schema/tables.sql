@@ -47,6 +47,7 @@ CREATE TABLE zone_info (
 CREATE TABLE module_info (
   module_id INTEGER PRIMARY KEY,
   path TEXT, build_id TEXT,    -- lower-case hex
+  allocator TEXT,              -- its malloc, if it brings one of its own
   UNIQUE (path, build_id)
 );
 

@@ -12,7 +12,7 @@ CREATE VIEW thread AS
   SELECT process_id, thread_id, tid, name, started, ended, allocations, frees, bytes
   FROM thread_info;
 
-CREATE VIEW module AS SELECT module_id, path, build_id FROM module_info;
+CREATE VIEW module AS SELECT module_id, path, build_id, allocator FROM module_info;
 
 CREATE VIEW block AS
   SELECT b.process_id, b.address, b.size, b.usable_size, z.name AS zone, b.size_class,

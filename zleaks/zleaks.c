@@ -26,6 +26,9 @@ static const struct command commands[] = {
 	  export_main },
 	{ "history", FOR_HISTORY, "ADDRESS report.db",
 	  "who owned an address (with zrecord --history)", history_main },
+	{ "doctor", FOR_DOCTOR, "report.db",
+	  "what is missing in the report, and what to do about it",
+	  doctor_main },
 	{ "query", FOR_QUERY, "report.db SQL",
 	  "any question in SQL, see zmalloc-report(5)", query_main },
 	{ "help", 0, "[COMMAND]", "this text, or a command's options",
@@ -34,8 +37,8 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes",	   "threads", "diff", "html",
-				     "flamegraph", "doctor",  NULL };
+static const char *const later[] = { "classes", "threads",    "diff",
+				     "html",	"flamegraph", NULL };
 
 static const struct command *
 find_command(const char *name)

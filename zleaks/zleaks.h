@@ -21,6 +21,7 @@
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
+ *   doctor.c     command `doctor`
  *   query.c      command `query`; event_table.c: the events as tables
  *   style.c      colour, spark lines
  *
@@ -58,7 +59,8 @@ enum { /* which commands an option belongs to */
        FOR_QUERY = 4,
        FOR_HISTORY = 8,
        FOR_STACKS = 16,
-       FOR_EXPORT = 32
+       FOR_EXPORT = 32,
+       FOR_DOCTOR = 64
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -99,6 +101,7 @@ int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
+int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */

@@ -4,6 +4,10 @@
  * The region directory says where blocks can be, the tag of each place whether
  * one is there.  All of it is checked: a damaged directory may lose blocks,
  * but what is written is in the segment.
+ *
+ * Blocks are rows of a virtual table (of this connection, not of the report)
+ * from which one statement copies them: a statement for each row would take
+ * twice as long.
  */
 #include "blocks.h"
 
@@ -15,22 +19,28 @@ struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
 };
 
-struct walk {
-	struct process *p;
-	struct writer *w;
-	struct zs_group *groups; /* sorted by leader */
-	uint32_t group_count;
-	struct sum *sums; /* [KINDS][p->stack_count] */
-	struct zs_tag tags[TAG_CHUNK];
-};
-
 /* One live block, decoded. */
 struct block {
 	uint64_t address, size, usable;
 	uint64_t weight; /* blocks that it stands for */
 	uint32_t stack, thread;
-	unsigned kind, fn;
-	double t; /* NaN: not known */
+	unsigned kind, fn, zone;
+	int64_t stack_id; /* 0: none */
+	double t;	  /* NaN: not known */
+};
+
+struct walk {
+	struct process *p;
+	int failed;		 /* the report is not being written any more */
+	struct zs_group *groups; /* sorted by leader */
+	uint32_t group_count;
+	struct sum *sums; /* [KINDS][p->stack_count] */
+	struct zs_region *regions;
+	uint32_t region_count, region; /* the next one */
+	uint32_t tag, tag_count;       /* the next of this region; all of it */
+	uint32_t chunk_at, chunk_used; /* the tags that have been read */
+	struct zs_tag tags[TAG_CHUNK];
+	struct block block; /* where the walk stands */
 };
 
 static int
@@ -50,6 +60,7 @@ decode(const struct zs_region *r, uint32_t i, const struct zs_tag *tag,
 	b->kind = zs_tag_verdict(tag->w0);
 	b->fn = zs_tag_fn(tag->w0);
 	b->thread = zs_tag_thread(tag->w1);
+	b->zone = r->zone;
 	b->t = ms == ZS_TAG_MS_MAX ? __builtin_nan("") : (double)ms * 1e-3;
 	switch (r->tier) {
 	case ZS_TIER_NANO:
@@ -69,38 +80,6 @@ decode(const struct zs_region *r, uint32_t i, const struct zs_tag *tag,
 	}
 }
 
-static void
-write_block(struct walk *k, const struct zs_region *r, const struct block *b,
-	    int64_t stack_id)
-{
-	sqlite3_stmt *s = writer_begin_row(k->w, ROW_BLOCK);
-	if (!s)
-		return;
-	sqlite3_bind_int64(s, 1, k->p->id);
-	sqlite3_bind_int64(s, 2, (int64_t)b->address);
-	sqlite3_bind_int64(s, 3, (int64_t)b->size);
-	sqlite3_bind_int64(s, 4, (int64_t)b->usable);
-	sqlite3_bind_int64(s, 5, r->zone);
-	sqlite3_bind_int64(s, 6,
-			   (int64_t)zs_class_bytes(zs_class_index(b->usable)));
-	if (stack_id)
-		sqlite3_bind_int64(s, 7, stack_id);
-	else
-		sqlite3_bind_null(s, 7);
-	if (b->thread)
-		sqlite3_bind_int64(s, 8, b->thread);
-	else
-		sqlite3_bind_null(s, 8);
-	sqlite3_bind_double(s, 9, b->t);
-	sqlite3_bind_int64(s, 10, b->kind);
-	if (b->fn)
-		sqlite3_bind_int64(s, 11, b->fn);
-	else
-		sqlite3_bind_null(s, 11);
-	sqlite3_bind_int64(s, 12, (int64_t)b->weight);
-	writer_end_row(k->w, s);
-}
-
 /* What was lost together with this definite block. */
 static void
 add_group(const struct walk *k, uint64_t address, struct sum *sum)
@@ -116,64 +95,231 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
-static void
+/* Adds the block of a tag up; 0 when it cannot be one. */
+static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
      const struct zs_tag *tag)
 {
-	struct block b;
+	struct block *b = &k->block;
 	struct process *p = k->p;
-	int64_t stack_id = 0;
-	decode(r, i, tag, &b);
-	if (b.kind >= KINDS || b.usable == 0) {
+	decode(r, i, tag, b);
+	if (b->kind >= KINDS || b->usable == 0) {
 		p->damaged = 1;
-		return;
+		return 0;
 	}
-	b.weight = zs_weight(p->seg.h.sample_bytes, b.size, b.address, tag->w1);
-	p->live_blocks += b.weight;
-	p->live_bytes += b.weight * b.size;
-	p->kind_blocks[b.kind] += b.weight;
-	p->kind_bytes[b.kind] += b.weight * b.size;
-	if (b.stack < p->stack_count)
-		stack_id = p->stacks[b.stack].id;
-	if (stack_id && k->sums) {
+	b->weight =
+	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
+	p->live_blocks += b->weight;
+	p->live_bytes += b->weight * b->size;
+	p->kind_blocks[b->kind] += b->weight;
+	p->kind_bytes[b->kind] += b->weight * b->size;
+	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
+	if (b->stack_id && k->sums) {
 		struct sum *sum =
-		    &k->sums[(size_t)b.kind * p->stack_count + b.stack];
-		sum->blocks += b.weight;
-		sum->bytes += b.weight * b.size;
-		if (b.kind == ZS_DEFINITE)
-			add_group(k, b.address, sum);
+		    &k->sums[(size_t)b->kind * p->stack_count + b->stack];
+		sum->blocks += b->weight;
+		sum->bytes += b->weight * b->size;
+		if (b->kind == ZS_DEFINITE)
+			add_group(k, b->address, sum);
 	}
 	/* on a full disk no stack has a row any more */
-	if (!stack_id && !k->w->failed)
+	if (!b->stack_id && !k->failed)
 		p->damaged = 1;
-	write_block(k, r, &b, stack_id);
+	return 1;
 }
 
-static void
-walk_region(struct walk *k, const struct zs_region *r)
+/* Goes to the next region that can have blocks. */
+static int
+next_region(struct walk *k)
 {
-	uint32_t n = r->tag_count;
-	if (r->tier == ZS_TIER_NONE || r->tier > ZS_TIER_LARGE || !r->tags ||
-	    r->zone == ZS_ZONE_LOGGER)
-		return;
-	if (r->tier == ZS_TIER_LARGE)
-		n = 1;
-	for (uint32_t i = 0; i < n; i += TAG_CHUNK) {
-		uint32_t part = n - i < TAG_CHUNK ? n - i : TAG_CHUNK;
-		uint64_t off = r->tags + (uint64_t)i * sizeof *k->tags;
-		if (segment_read(&k->p->seg, off, k->tags,
-				 part * sizeof *k->tags) != 0) {
-			k->p->damaged = 1;
-			return;
+	while (k->region < k->region_count) {
+		const struct zs_region *r = &k->regions[k->region++];
+		if (r->tier == ZS_TIER_NONE || r->tier > ZS_TIER_LARGE ||
+		    !r->tags || r->zone == ZS_ZONE_LOGGER)
+			continue;
+		k->tag_count = r->tier == ZS_TIER_LARGE ? 1 : r->tag_count;
+		k->tag = k->chunk_at = k->chunk_used = 0;
+		return 1;
+	}
+	return 0;
+}
+
+/* Reads the tags that come next in this region. */
+static int
+next_chunk(struct walk *k)
+{
+	const struct zs_region *r = &k->regions[k->region - 1];
+	uint32_t left = k->tag_count - k->tag;
+	uint32_t part = left < TAG_CHUNK ? left : TAG_CHUNK;
+	uint64_t off = r->tags + (uint64_t)k->tag * sizeof *k->tags;
+	if (part == 0)
+		return 0;
+	if (segment_read(&k->p->seg, off, k->tags, part * sizeof *k->tags)) {
+		k->p->damaged = 1;
+		return 0;
+	}
+	k->chunk_at = k->tag;
+	k->chunk_used = part;
+	return 1;
+}
+
+/* The next live block into k->block; 0 after the last. */
+static int
+next_block(struct walk *k)
+{
+	for (;;) {
+		while (k->tag < k->chunk_at + k->chunk_used) {
+			uint32_t i = k->tag++;
+			const struct zs_tag *tag = &k->tags[i - k->chunk_at];
+			if (tag->w0 &&
+			    take(k, &k->regions[k->region - 1], i, tag))
+				return 1;
 		}
-		for (uint32_t j = 0; j < part; j++)
-			if (k->tags[j].w0)
-				take(k, r, i + j, &k->tags[j]);
+		if ((k->region == 0 || !next_chunk(k)) && !next_region(k))
+			return 0;
 	}
 }
 
+/* ---- the virtual table ------------------------------------------------ */
+
+struct cursor {
+	sqlite3_vtab_cursor base;
+	struct walk *walk;
+	int64_t row;
+	int more;
+};
+
+struct table {
+	sqlite3_vtab base;
+	struct walk **walk;
+};
+
+static int
+table_connect(sqlite3 *db, void *walk, int argc, const char *const *argv,
+	      sqlite3_vtab **out, char **error)
+{
+	struct table *t = sqlite3_malloc(sizeof *t);
+	(void)argc, (void)argv, (void)error;
+	if (!t)
+		return SQLITE_NOMEM;
+	*t = (struct table){ .walk = walk };
+	*out = &t->base;
+	return sqlite3_declare_vtab(db, "CREATE TABLE x (address, size, usable,"
+					"zone, class, stack, thread, t, kind,"
+					"fn, weight)");
+}
+
+static int
+table_disconnect(sqlite3_vtab *t)
+{
+	sqlite3_free(t);
+	return SQLITE_OK;
+}
+
+static int
+table_plan(sqlite3_vtab *t, sqlite3_index_info *info)
+{
+	(void)t, (void)info;
+	return SQLITE_OK;
+}
+
+static int
+cursor_open(sqlite3_vtab *t, sqlite3_vtab_cursor **out)
+{
+	struct cursor *c = sqlite3_malloc(sizeof *c);
+	if (!c)
+		return SQLITE_NOMEM;
+	*c = (struct cursor){ .walk = *((struct table *)t)->walk };
+	*out = &c->base;
+	return SQLITE_OK;
+}
+
+static int
+cursor_close(sqlite3_vtab_cursor *c)
+{
+	sqlite3_free(c);
+	return SQLITE_OK;
+}
+
+static int
+cursor_next(sqlite3_vtab_cursor *base)
+{
+	struct cursor *c = (struct cursor *)base;
+	c->row++;
+	c->more = c->walk && next_block(c->walk);
+	return SQLITE_OK;
+}
+
+static int
+cursor_begin(sqlite3_vtab_cursor *c, int plan, const char *name, int argc,
+	     sqlite3_value **argv)
+{
+	(void)plan, (void)name, (void)argc, (void)argv;
+	return cursor_next(c);
+}
+
+static int
+cursor_at_end(sqlite3_vtab_cursor *c)
+{
+	return !((struct cursor *)c)->more;
+}
+
+static int
+cursor_row(sqlite3_vtab_cursor *c, sqlite3_int64 *row)
+{
+	*row = ((struct cursor *)c)->row;
+	return SQLITE_OK;
+}
+
+static int
+cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int column)
+{
+	const struct block *b = &((struct cursor *)c)->walk->block;
+	const int64_t values[] = { (int64_t)b->address,
+				   (int64_t)b->size,
+				   (int64_t)b->usable,
+				   b->zone,
+				   0 /* class */,
+				   b->stack_id,
+				   b->thread,
+				   0 /* t */,
+				   b->kind,
+				   b->fn,
+				   (int64_t)b->weight };
+	/* stack, thread and function have no 0: not known */
+	const unsigned nullable = 1u << 5 | 1u << 6 | 1u << 9;
+	if (column == 4)
+		sqlite3_result_int64(
+		    out, (int64_t)zs_class_bytes(zs_class_index(b->usable)));
+	else if (column == 7)
+		sqlite3_result_double(out, b->t); /* NaN becomes NULL */
+	else if (values[column] || !(nullable >> column & 1))
+		sqlite3_result_int64(out, values[column]);
+	return SQLITE_OK;
+}
+
+static sqlite3_module blocks_module = {
+	.xConnect = table_connect,
+	.xBestIndex = table_plan,
+	.xDisconnect = table_disconnect,
+	.xOpen = cursor_open,
+	.xClose = cursor_close,
+	.xFilter = cursor_begin,
+	.xNext = cursor_next,
+	.xEof = cursor_at_end,
+	.xColumn = cursor_column,
+	.xRowid = cursor_row,
+};
+
+int
+blocks_table(struct writer *w)
+{
+	return sqlite3_create_module(w->db, "zrecord_blocks", &blocks_module,
+				     &w->walk);
+}
+
 static void
-write_sums(const struct walk *k)
+write_sums(const struct walk *k, struct writer *w)
 {
 	const struct process *p = k->p;
 	for (unsigned kind = 0; k->sums && kind < KINDS; kind++)
@@ -182,37 +328,50 @@ write_sums(const struct walk *k)
 			    &k->sums[(size_t)kind * p->stack_count + i];
 			if (s->blocks == 0)
 				continue;
-			writer_row(k->w, ROW_LEAK, "iiiiiii", p->id,
-				   (int64_t)kind, p->stacks[i].id,
-				   (int64_t)s->blocks, (int64_t)s->bytes,
+			writer_row(w, ROW_LEAK, "iiiiiii", p->id, (int64_t)kind,
+				   p->stacks[i].id, (int64_t)s->blocks,
+				   (int64_t)s->bytes,
 				   (int64_t)s->indirect_blocks,
 				   (int64_t)s->indirect_bytes);
 		}
 }
 
-void
-blocks_write(struct process *p, struct writer *w)
+static struct walk *
+walk_new(struct process *p, const struct writer *w)
 {
-	uint32_t regions;
 	struct walk *k = calloc(1, sizeof *k);
-	if (!k) {
-		p->damaged = 1;
-		return;
-	}
+	if (!k)
+		return NULL;
 	k->p = p;
-	k->w = w;
+	k->failed = w->failed;
 	if (p->stack_count)
 		k->sums =
 		    calloc((size_t)KINDS * p->stack_count, sizeof *k->sums);
 	k->groups = segment_table(&p->seg, &p->seg.h.groups, &k->group_count);
 	if (k->groups)
 		qsort(k->groups, k->group_count, sizeof *k->groups, by_leader);
-	struct zs_region *r =
-	    segment_table(&p->seg, &p->seg.h.regions, &regions);
-	for (uint32_t i = 0; i < regions; i++)
-		walk_region(k, &r[i]);
-	write_sums(k);
-	free(r);
+	k->regions =
+	    segment_table(&p->seg, &p->seg.h.regions, &k->region_count);
+	return k;
+}
+
+void
+blocks_write(struct process *p, struct writer *w)
+{
+	struct walk *k = walk_new(p, w);
+	if (!k) {
+		p->damaged = 1;
+		return;
+	}
+	w->walk = k;
+	writer_row(w, ROW_BLOCKS, "i", p->id);
+	w->walk = NULL;
+	/* what the report did not take counts all the same */
+	k->failed = 1;
+	while (next_block(k))
+		;
+	write_sums(k, w);
+	free(k->regions);
 	free(k->groups);
 	free(k->sums);
 	free(k);

@@ -6,6 +6,10 @@
 
 #include "process.h"
 
+/* Makes the table of live blocks known to the writer's connection; an SQLite
+ * result code. */
+int blocks_table(struct writer *w);
+
 /*
  * Writes a row for each live block and the sums by kind and stack, and fills
  * p->kind_*, p->live_*.  p->stacks must hold the ids of all stacks.

@@ -3,6 +3,7 @@
  */
 #include "catalog.h"
 #include "libzmalloc/logger/session.h"
+#include "report.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 struct catalog_module {
 	int64_t id;
 	struct symbol_module *symbols; /* NULL: no names */
+	struct lookup_job heap;
 	UT_hash_handle hh;
 	size_t key_bytes;
 	char key[]; /* build-id in hex, then the path */
@@ -26,13 +28,17 @@ struct place_key {
 struct catalog_place {
 	struct place_key key;
 	UT_hash_handle hh;
-	struct place place;
+	struct lookup_job job;
+	const char *remark;
+	struct place *rows; /* NULL: not written yet */
 };
 
 void
 catalog_init(struct catalog *c, struct writer *w)
 {
-	*c = (struct catalog){ .writer = w, .symbols = symbols_new() };
+	*c = (struct catalog){ .writer = w,
+			       .symbols = symbols_new(),
+			       .lookup = lookup_new() };
 }
 
 void
@@ -40,6 +46,7 @@ catalog_free(struct catalog *c)
 {
 	struct catalog_module *m, *m_next;
 	struct catalog_place *p, *p_next;
+	lookup_stop(c->lookup);
 	HASH_ITER(hh, c->modules, m, m_next)
 	{
 		HASH_DEL(c->modules, m);
@@ -48,6 +55,8 @@ catalog_free(struct catalog *c)
 	HASH_ITER(hh, c->places, p, p_next)
 	{
 		HASH_DEL(c->places, p);
+		free(p->job.frames);
+		free(p->rows);
 		free(p);
 	}
 	symbols_free(c->symbols);
@@ -79,20 +88,23 @@ catalog_module(struct catalog *c, const char *path, const uint8_t *build_id,
 	m->id = writer_row(c->writer, ROW_MODULE, "tt", name, id);
 	free(id);
 	HASH_ADD_KEYPTR(hh, c->modules, m->key, key_bytes, m);
+	if (m->symbols && c->lookup) {
+		m->heap.module = m->symbols;
+		m->heap.address = LOOKUP_HEAP;
+		lookup_ask(c->lookup, &m->heap);
+	}
 out:
 	free(key);
 	return m;
 }
 
 static struct catalog_place *
-place_new(struct catalog *c, struct place_key key, size_t count)
+place_new(struct catalog *c, struct place_key key)
 {
-	struct catalog_place *p =
-	    calloc(1, sizeof *p + count * sizeof p->place.ids[0]);
+	struct catalog_place *p = calloc(1, sizeof *p);
 	if (!p)
 		return NULL;
 	p->key = key;
-	p->place.count = (uint32_t)count;
 	HASH_ADD(hh, c->places, key, sizeof p->key, p);
 	return p;
 }
@@ -120,50 +132,82 @@ write_frame(struct catalog *c, const struct place_key *key,
 	return id;
 }
 
-const struct place *
+struct catalog_place *
 catalog_place(struct catalog *c, struct catalog_module *module,
 	      uint64_t address)
 {
-	static const struct symbol_frame nothing;
-	const struct symbol_frame *frames = &nothing;
 	struct catalog_place *p;
 	/* a return address is behind its call */
 	struct place_key key = { module ? module->id : 0, address - 1 };
 	HASH_FIND(hh, c->places, &key, sizeof key, p);
-	if (p)
-		return &p->place;
-	size_t n = 0;
-	if (module && module->symbols)
-		n = symbols_lookup(module->symbols, key.address, &frames);
-	if (n == 0) {
-		frames = &nothing;
-		n = 1;
+	if (p || !(p = place_new(c, key)))
+		return p;
+	if (module && module->symbols && c->lookup) {
+		p->job.module = module->symbols;
+		p->job.address = key.address;
+		lookup_ask(c->lookup, &p->job);
 	}
-	if (!(p = place_new(c, key, n)))
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		p->place.ids[i] = write_frame(c, &key, &frames[i]);
-	return &p->place;
+	return p;
 }
 
-const struct place *
+struct catalog_place *
 catalog_remark(struct catalog *c, uint64_t pc)
 {
-	struct symbol_frame f = { .function = "<unknown>" };
 	struct place_key key = { -1, pc };
 	struct catalog_place *p;
 	HASH_FIND(hh, c->places, &key, sizeof key, p);
-	if (p)
-		return &p->place;
+	if (p || !(p = place_new(c, key)))
+		return p;
 	if (pc == ZS_PC_CUT)
-		f.function = "<frames left out: depth limit>";
-	else if (pc == ZS_PC_UNKNOWN)
-		f.function = "<callers unknown: no unwind information>";
+		p->remark = REPORT_FRAMES_CUT;
 	else if (pc == ZS_PC_EARLY)
-		f.function =
-		    "<callers unknown: before the unwinder was loaded>";
-	if (!(p = place_new(c, key, 1)))
+		p->remark = REPORT_FRAMES_EARLY;
+	else
+		p->remark = REPORT_FRAMES_UNKNOWN;
+	return p;
+}
+
+int
+catalog_ready(const struct catalog_place *p)
+{
+	return p->rows || !p->job.module || lookup_done(&p->job);
+}
+
+const struct place *
+catalog_rows(struct catalog *c, struct catalog_place *p)
+{
+	struct symbol_frame plain = { .function = p->remark };
+	const struct symbol_frame *frames = &plain;
+	size_t n = 1;
+	if (p->rows)
+		return p->rows;
+	if (p->job.module) {
+		lookup_wait(c->lookup, &p->job);
+		if (p->job.count) {
+			frames = p->job.frames;
+			n = p->job.count;
+		}
+	}
+	p->rows = calloc(1, sizeof *p->rows + n * sizeof p->rows->ids[0]);
+	if (!p->rows)
 		return NULL;
-	p->place.ids[0] = write_frame(c, &key, &f);
-	return &p->place;
+	p->rows->count = (uint32_t)n;
+	for (size_t i = 0; i < n; i++)
+		p->rows->ids[i] = write_frame(c, &p->key, &frames[i]);
+	return p->rows;
+}
+
+void
+catalog_heaps(struct catalog *c)
+{
+	struct catalog_module *m, *next;
+	HASH_ITER(hh, c->modules, m, next)
+	{
+		if (!m->heap.module)
+			continue;
+		lookup_wait(c->lookup, &m->heap);
+		if (m->heap.heap)
+			writer_row(c->writer, ROW_MODULE_HEAP, "it", m->id,
+				   m->heap.heap);
+	}
 }

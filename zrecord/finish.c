@@ -170,6 +170,10 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 		snprintf(why, n,
 			 "no unwinder (libunwind) was found: stacks "
 			 "have one frame");
+	else if (h->trouble & ZS_TROUBLE_HISTORY)
+		snprintf(why, n,
+			 "the history breaks off: the recorder was "
+			 "stopped or far behind");
 	else if (h->trouble)
 		snprintf(why, n, "trouble %#x", h->trouble);
 	else
@@ -206,18 +210,22 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 {
 	uint64_t refused = w->refused;
 	p->stopped = reason;
+	double ended = ended_at(p);
 	/* in steps: on a full disk the earlier ones stay */
 	writer_commit(w, 0);
 	events_close(p, w);
 	sample_take(p, w, 1);
+	/* names are looked up while we write blocks */
+	stacks_ask(p, c);
 	if (!e.known && p->seg.h.exit_status_known && reason == STOP_ENDED) {
 		e.known = 1;
 		e.status = (p->seg.h.exit_status & 0xff) << 8;
 	}
-	if (!w->failed)
-		stacks_write(p, w, c);
 	writer_commit(w, 0);
 	blocks_write(p, w);
+	writer_commit(w, 0);
+	if (!w->failed)
+		stacks_write(p, w, c);
 	write_zones(p, w);
 	write_threads(p, w);
 	write_marks(p, w);
@@ -228,7 +236,7 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	if (w->refused != refused)
 		p->damaged = 1;
 	judge(p, e, p->recording, sizeof p->recording);
-	writer_row(w, ROW_PROCESS_END, "idt", p->id, ended_at(p), p->recording);
+	writer_row(w, ROW_PROCESS_END, "idt", p->id, ended, p->recording);
 	writer_commit(w, 0);
 	process_free(p);
 }

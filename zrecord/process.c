@@ -4,6 +4,7 @@
 #include "process.h"
 #include "events.h"
 #include "sampler.h"
+#include "stacks.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -99,6 +100,7 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 	p->pidfd = pidfd;
 	p->interval = interval;
 	p->stack_stride = 1;
+	p->step = 1;
 	p->frames_cut = NO_INTEGER;
 	p->start = (double)p->seg.h.start_monotonic_ns * 1e-9;
 	p->next_sample = seconds_now();
@@ -150,6 +152,7 @@ process_free(struct process *p)
 		free(p->classes[z]);
 		p->classes[z] = NULL;
 	}
+	stacks_free(p);
 	free(p->stacks);
 	p->stacks = NULL;
 	p->stack_count = 0;

@@ -59,12 +59,15 @@ struct process {
 	double start; /* monotonic seconds of the session's zero */
 	double next_sample;
 	double interval;
-	uint32_t samples;
+	uint32_t samples;      /* number of the next one, in steps */
+	uint32_t step;	       /* from one sample to the next; see thin.h */
+	uint32_t taken;	       /* samples that the report has */
 	uint64_t stack_rows;   /* written so far */
 	uint32_t stack_stride; /* samples between two rows of one stack */
 	struct class_state *classes[ZS_ZONES_MAX];
 	struct stack_state *stacks;
 	uint32_t stack_count;
+	struct stack_names *names; /* stacks.c */
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 

@@ -12,6 +12,8 @@
 #include "pidinfo.h"
 #include "points.h"
 #include "sampler.h"
+#include "stacks.h"
+#include "thin.h"
 #include "units.h"
 
 #include <errno.h>
@@ -207,6 +209,7 @@ welcome(struct recorder *r, const struct hello *h)
 	if (p->seg.h.sample_bytes)
 		writer_row(&r->writer, ROW_META, "ti", "sample_bytes",
 			   (int64_t)p->seg.h.sample_bytes);
+	stacks_ask(p, &r->catalog);
 	p->next = r->processes;
 	r->processes = p;
 	if (!r->first)
@@ -287,6 +290,7 @@ command_state(struct recorder *r)
 		return;
 	}
 	r->command = 0;
+	r->command_ended = seconds_now();
 	r->command_ending = (struct ending){ 1, status };
 }
 
@@ -340,6 +344,7 @@ sample_due(struct recorder *r)
 		if (p->stopped != STOP_RUNNING || p->next_sample > now)
 			continue;
 		sample_take(p, &r->writer, 0);
+		stacks_ask(p, &r->catalog);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
 		else if (p->seg.h.state == ZS_STOPPED)
@@ -349,8 +354,12 @@ sample_due(struct recorder *r)
 		return;
 	r->last_totals = now;
 	for (struct process *p = r->processes; p; p = p->next)
-		if (p->stopped == STOP_RUNNING)
+		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
+			stacks_progress(p, &r->writer, &r->catalog);
+		}
+	if (r->settings->max_size)
+		thin_to(r->processes, &r->writer, r->settings->max_size, 0);
 	writer_commit(&r->writer, 0);
 }
 
@@ -585,7 +594,18 @@ recorder_close(struct recorder *r)
 	}
 	if (r->command_pid && !r->processes && !r->command_refused)
 		recorder_nothing(r, r->command_pid, why_silent());
+	catalog_heaps(&r->catalog);
+	if (r->settings->max_size)
+		thin_to(r->processes, &r->writer, r->settings->max_size, 1);
+	if (r->writer.thinned)
+		writer_row(&r->writer, ROW_META, "ti", "thinned_rows",
+			   (int64_t)r->writer.thinned);
 	writer_row(&r->writer, ROW_META, "tt", "state", "finished");
+	int closed = writer_close(&r->writer);
+	if (r->settings->verbose && r->command_ended > 0)
+		message_note("%s finished %.0f ms after the command had ended",
+			     closed == 0 ? "report" : "recording",
+			     (seconds_now() - r->command_ended) * 1e3);
 	catalog_free(&r->catalog);
-	return writer_close(&r->writer);
+	return closed;
 }

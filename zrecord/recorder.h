@@ -29,7 +29,8 @@ struct recorder {
 	pid_t command_pid;	   /* stays */
 	struct ending command_ending;
 	double begun, last_totals, stopped_since;
-	int recording; /* 0 after --duration */
+	double command_ended; /* 0: not yet */
+	int recording;	      /* 0 after --duration */
 	int told_to_end;
 	struct attach attach;	 /* pid 0: none */
 	int attaching;		 /* no answer yet */

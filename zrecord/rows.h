@@ -20,14 +20,17 @@ ROW(PROCESS_STATUS, "UPDATE process_info SET exit_code=?2,signal=?3 "
 ROW(THREAD, "INSERT OR REPLACE INTO thread_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ZONE, "INSERT OR REPLACE INTO zone_info VALUES (?,?,?)")
 ROW(MODULE, "INSERT INTO module_info (path,build_id) VALUES (?,?)")
+ROW(MODULE_HEAP, "UPDATE module_info SET allocator=?2 WHERE module_id=?1")
 ROW(LOCATION, "INSERT INTO location (module_id,offset,function,file,line,"
 	      "inlined) VALUES (?,?,?,?,?,?)")
 ROW(STACK, "INSERT INTO stack_info (process_id) VALUES (?)")
+ROW(STACK_FRAMES, "UPDATE stack_info SET frames=?2 WHERE stack_id=?1")
 ROW(STACK_END,
     "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
     "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
     "WHERE stack_id=?1")
-ROW(BLOCK, "INSERT INTO block_info VALUES (?,?,?,?,?,?,?,?,?,NULL,?,?,?)")
+ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
+	    "stack,thread,t,NULL,kind,fn,weight FROM zrecord_blocks")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
 ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")
@@ -36,3 +39,27 @@ ROW(POINT, "INSERT INTO trace_point VALUES (?,?,?)")
 ROW(POINT_COUNT, "INSERT INTO trace_info VALUES (?,?,?,?)")
 ROW(HISTORY, "INSERT INTO history VALUES (?,?,?,?,?)")
 ROW(MARK, "INSERT INTO mark_info VALUES (?,?,?)")
+/* thin.c: ?1 process, ?2 distance.  The end of a row's steps: */
+#define STEP_END(t) "((" t "sample+?2-1)/?2*?2)"
+#define LAST_SAMPLE "(SELECT max(sample) FROM sample WHERE process_id=?1)"
+#define STACKS_OF   "(SELECT stack_id FROM stack_info WHERE process_id=?1)"
+ROW(THIN_CLASSES,
+    "DELETE FROM class_sample AS c WHERE process_id=?1 AND EXISTS ("
+    "SELECT 1 FROM class_sample n WHERE n.process_id=?1 AND "
+    "n.zone_id=c.zone_id AND n.size_class=c.size_class AND "
+    "n.sample>c.sample AND n.sample<=" STEP_END("c.") ")")
+ROW(MOVE_CLASSES,
+    "UPDATE class_sample SET sample=min(" STEP_END(
+	"") "," LAST_SAMPLE ") WHERE process_id=?1 AND sample%?2<>0")
+ROW(THIN_STACKS, "DELETE FROM stack_sample AS c WHERE stack_id IN " STACKS_OF
+		 " AND EXISTS (SELECT 1 FROM stack_sample n WHERE "
+		 "n.stack_id=c.stack_id AND n.sample>c.sample AND "
+		 "n.sample<=" STEP_END("c.") ")")
+ROW(MOVE_STACKS, "UPDATE stack_sample SET sample=min(" STEP_END(
+		     "") "," LAST_SAMPLE ") WHERE stack_id IN " STACKS_OF
+			 " AND sample%?2<>0")
+ROW(THIN_SAMPLES, "DELETE FROM sample WHERE process_id=?1 AND sample%?2<>0 "
+		  "AND sample<>" LAST_SAMPLE)
+#undef STEP_END
+#undef LAST_SAMPLE
+#undef STACKS_OF

@@ -3,6 +3,7 @@
  */
 #include "sampler.h"
 #include "tallies.h"
+#include "thin.h"
 #include "utf8.h"
 
 #include <fcntl.h>
@@ -122,8 +123,21 @@ write_class(struct process *p, struct writer *w, unsigned zone, unsigned i)
 		   (int64_t)c->allocations, (int64_t)c->bytes);
 }
 
+/* Is what changed worth a row?  Live blocks and bytes always; mere totals once
+ * they have grown by an eighth, so that rows do not follow from allocations. */
+static int
+worth_a_row(const struct class_state *s, int last)
+{
+	const struct zs_counter *a = &s->now, *b = &s->written;
+	if (memcmp(a, b, sizeof *a) == 0)
+		return 0;
+	return last || a->allocations - a->frees != b->allocations - b->frees ||
+	       a->bytes - a->freed_bytes != b->bytes - b->freed_bytes ||
+	       a->allocations - b->allocations >= b->allocations / 8;
+}
+
 static void
-sample_classes(struct process *p, struct writer *w)
+sample_classes(struct process *p, struct writer *w, int last)
 {
 	struct zs_counter sum = { 0 };
 	sum_shards(p);
@@ -134,7 +148,7 @@ sample_classes(struct process *p, struct writer *w)
 		for (unsigned i = 0; i < ZS_CLASSES; i++) {
 			struct class_state *s = &p->classes[z][i];
 			add(&sum, &s->now);
-			if (memcmp(&s->now, &s->written, sizeof s->now) == 0)
+			if (!worth_a_row(s, last))
 				continue;
 			write_class(p, w, z, i);
 			s->written = s->now;
@@ -185,7 +199,8 @@ sample_stack(struct process *p, struct writer *w, struct stack_state *state,
 		state->id = writer_row(w, ROW_STACK, "i", p->id);
 	else if (blocks == state->live_blocks && bytes == state->live_bytes)
 		return;
-	else if (!last && p->samples - state->sample < p->stack_stride)
+	else if (!last &&
+		 p->samples - state->sample < p->stack_stride * p->step)
 		return;
 	state->live_blocks = blocks;
 	state->live_bytes = bytes;
@@ -193,7 +208,7 @@ sample_stack(struct process *p, struct writer *w, struct stack_state *state,
 	writer_row(w, ROW_STACK_SAMPLE, "iiii", state->id, (int64_t)p->samples,
 		   (int64_t)blocks, (int64_t)bytes);
 	if (++p->stack_rows % STACK_ROWS_PER_STEP == 0 &&
-	    p->stack_stride < 1u << 20)
+	    p->stack_stride < 1u << 10)
 		p->stack_stride *= 2;
 }
 
@@ -227,7 +242,7 @@ sample_take(struct process *p, struct writer *w, int last)
 	if (segment_refresh(&p->seg) != 0)
 		p->damaged = 1;
 	struct totals before = p->total;
-	sample_classes(p, w);
+	sample_classes(p, w, last);
 	/* an idle program costs one row */
 	if (last || memcmp(&before, &p->total, sizeof before) != 0)
 		sample_stacks(p, w, last);
@@ -242,9 +257,9 @@ sample_take(struct process *p, struct writer *w, int last)
 		   mapped_bytes(&p->seg));
 	if (w->refused != refused)
 		p->damaged = 1;
-	p->samples++;
-	if (p->samples % SAMPLES_PER_STEP == 0)
-		p->interval *= 2;
+	p->samples += p->step;
+	p->taken++;
+	thin_process(p, w);
 	p->next_sample += p->interval;
 	if (p->next_sample < now)
 		p->next_sample = now + p->interval;

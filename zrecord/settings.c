@@ -15,6 +15,7 @@ enum option_id {
 	OPT_DEPTH,
 	OPT_NO_FOLLOW,
 	OPT_DURATION,
+	OPT_MAX_SIZE,
 	OPT_FAIL_ON,
 	OPT_QUIET,
 	OPT_VERBOSE,
@@ -23,9 +24,8 @@ enum option_id {
 	OPT_SERVE,
 	OPT_HISTORY,
 	OPT_SAMPLE,
-	OPT_PID, /* from here on: not in this version */
-	OPT_SCAN_EVERY,
-	OPT_MAX_SIZE
+	OPT_PID,
+	OPT_SCAN_EVERY /* not in this version */
 };
 
 const struct option_def zrecord_options[] = {
@@ -44,6 +44,8 @@ const struct option_def zrecord_options[] = {
 	{ OPT_NO_FOLLOW, 0, "no-follow", NULL, "do not record children", 0 },
 	{ OPT_DURATION, 0, "duration", "TIME",
 	  "stop recording (not the program) after TIME", 0 },
+	{ OPT_MAX_SIZE, 0, "max-size", "BYTES",
+	  "bound of the report file: growth samples are thinned", 0 },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
 	  "exit with 1 when leaks of this kind or worse were found", 0 },
 	{ OPT_QUIET, 'q', "quiet", NULL, "write no summary", 0 },
@@ -52,7 +54,6 @@ const struct option_def zrecord_options[] = {
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
 	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
-	{ OPT_MAX_SIZE, 0, "max-size", "BYTES", NULL, 0 },
 	{ 0 }
 };
 
@@ -160,6 +161,10 @@ take(struct settings *s, int id, const char *value)
 		break;
 	case OPT_DURATION:
 		s->duration = time_value("duration", value, 0.001);
+		break;
+	case OPT_MAX_SIZE:
+		if (option_bytes(value, &s->max_size) != 0 || !s->max_size)
+			bad("max-size", value, "a size like 50M or 1G");
 		break;
 	case OPT_FAIL_ON:
 		s->fail_on = kind_value(value);

@@ -12,14 +12,15 @@
 struct settings {
 	const char *program; /* argv[0] */
 	const char *output;
-	double interval; /* seconds */
-	double duration; /* seconds; 0: until the end */
-	uint64_t sample; /* bytes; 0: every block */
-	pid_t pid;	 /* 0, or the process to attach to */
-	long depth;	 /* 0: the library's default */
-	int history;	 /* every event */
-	int follow;	 /* record children */
-	int fail_on;	 /* enum zs_verdict; 0: never */
+	double interval;   /* seconds */
+	double duration;   /* seconds; 0: until the end */
+	uint64_t sample;   /* bytes; 0: every block */
+	uint64_t max_size; /* bytes of the report; 0: no bound */
+	pid_t pid;	   /* 0, or the process to attach to */
+	long depth;	   /* 0: the library's default */
+	int history;	   /* every event */
+	int follow;	   /* record children */
+	int fail_on;	   /* enum zs_verdict; 0: never */
 	int quiet, verbose;
 	int serve_fd;	/* -1: run a command */
 	char **command; /* NULL with serve_fd or pid */

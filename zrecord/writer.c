@@ -2,6 +2,7 @@
  * writer.c - see writer.h.
  */
 #include "writer.h"
+#include "blocks.h"
 #include "message.h"
 #include "report.h"
 
@@ -43,9 +44,14 @@ writer_open(struct writer *w, const char *path)
 {
 	struct report_error error;
 	*w = (struct writer){ .path = path };
+	/* SQLite is used from one thread: no locks, no statistics */
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	w->db = report_create(path, &error);
 	if (!w->db)
 		die(EXIT_TROUBLE, "%s: %s", path, error.why);
+	if (blocks_table(w) != SQLITE_OK)
+		die(EXIT_TROUBLE, "out of memory");
 	for (int i = 0; i < ROW_KINDS; i++) {
 		int code = sqlite3_prepare_v3(w->db, sql_of[i], -1,
 					      SQLITE_PREPARE_PERSISTENT,
@@ -148,10 +154,33 @@ confess(struct writer *w)
 	sqlite3_free(sql);
 }
 
+/* Gives pages back that thinning left empty, if they are many. */
+static void
+shrink(struct writer *w)
+{
+	int64_t n[2] = { 0 };
+	static const char *const sql[] = { "PRAGMA freelist_count",
+					   "PRAGMA page_count" };
+	for (int i = 0; i < 2; i++) {
+		sqlite3_stmt *s;
+		if (sqlite3_prepare_v2(w->db, sql[i], -1, &s, NULL) !=
+		    SQLITE_OK)
+			return;
+		if (sqlite3_step(s) == SQLITE_ROW)
+			n[i] = sqlite3_column_int64(s, 0);
+		sqlite3_finalize(s);
+	}
+	/* best effort: without it the file is only larger */
+	if (n[0] * 16 > n[1])
+		sqlite3_exec(w->db, "VACUUM", NULL, NULL, NULL);
+}
+
 int
 writer_close(struct writer *w)
 {
 	writer_commit(w, 0);
+	if (w->thinned && !w->failed)
+		shrink(w);
 	if (w->failed)
 		confess(w);
 	for (int i = 0; i < ROW_KINDS; i++)

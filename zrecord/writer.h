@@ -25,10 +25,12 @@ struct writer {
 	const char *path;
 	sqlite3 *db;
 	sqlite3_stmt *stmt[ROW_KINDS];
-	uint64_t refused; /* rows that broke a constraint: damaged input */
-	int begun;	  /* a transaction is open */
-	double committed; /* monotonic seconds of the last commit */
-	int failed;	  /* SQLite result code of the first failure */
+	uint64_t refused;  /* rows that broke a constraint: damaged input */
+	uint64_t thinned;  /* rows of growth that were left out */
+	struct walk *walk; /* the live blocks that blocks.c writes now */
+	int begun;	   /* a transaction is open */
+	double committed;  /* monotonic seconds of the last commit */
+	int failed;	   /* SQLite result code of the first failure */
 	char why[200];
 };
 

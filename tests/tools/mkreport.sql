@@ -24,7 +24,7 @@ VALUES
 INSERT INTO thread_info (process_id, thread_id, tid, name) VALUES
   (1, 1, 100, 'shop'), (1, 2, 105, 'worker'), (2, 1, 101, 'tool');
 INSERT INTO zone_info VALUES (1, 1, 'default'), (2, 1, 'default');
-INSERT INTO module_info VALUES (1, '/opt/shop', 'aa'), (2, '/usr/lib/libz.so.1.2', 'bb'),
+INSERT INTO module_info (module_id, path, build_id) VALUES (1, '/opt/shop', 'aa'), (2, '/usr/lib/libz.so.1.2', 'bb'),
   (3, '/usr/lib/libc.so.6', 'cc');
 INSERT INTO location VALUES
   (1, 1, 256, 'take_order', '/src/shop.c', 10, 0),
