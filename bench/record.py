@@ -13,10 +13,12 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import time
 
 build, tmp, rounds = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 wanted = sys.argv[4:]
 report = tmp + "/r.db"
+alone = tmp + "/r.db.target"
 
 
 def cc1():
@@ -60,6 +62,18 @@ def rows(sql):
         db.close()
 
 
+def wait_for_recorder():
+    """Nobody's child is done with the report of the run before."""
+    for _ in range(400):
+        time.sleep(0.05)
+        try:
+            db = sqlite3.connect("file:%s?mode=ro" % alone, uri=True)
+            if db.execute("SELECT value FROM meta WHERE key = 'state'").fetchone()[0] == "finished":
+                return
+        except sqlite3.Error:
+            pass
+
+
 def clean():
     for name in os.listdir(tmp):
         if name.startswith(("r.db", "ht.")):
@@ -72,10 +86,11 @@ def one_round(name, command, env, out):
     out("zrecord", cpu([zrecord, "-q", "-o", report, "--"] + command, env))
     out("events", rows("SELECT sum(allocations) + sum(frees) FROM process")[0])
     clean()
-    out("target", cpu(command, dict(env, MallocTracing="1", MallocTracingFile=report,
+    out("target", cpu(command, dict(env, MallocTracing="1", MallocTracingFile=alone,
                                     LD_PRELOAD=build + "/libzmalloc.so")))
+    wait_for_recorder()
     out("history", cpu([zrecord, "-q", "--history", "-o", report, "--"] + command, env))
-    out("bytes", rows("SELECT 1.0 * sum(length(chunk)) / sum(events) FROM history")[0])
+    out("bytes", rows("SELECT ifnull(1.0 * sum(length(chunk)) / sum(events), 0) FROM history")[0])
     clean()
     out("sample", cpu([zrecord, "-q", "--sample=512K", "-o", report, "--"] + command, env))
     out("preload", cpu(command, dict(env, LD_PRELOAD=build + "/libzmalloc.so")))

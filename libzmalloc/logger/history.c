@@ -18,7 +18,7 @@
 
 enum {
 	NESTED = 256, /* events that signal handlers may write meanwhile */
-	STEP_NS = 50000,
+	STEP_NS = 200000,
 	DOUBT_NS = 100000000,	  /* without a sign of life: is it gone? .. */
 	PATIENCE_NS = 3000000000u /* .. and when that cannot be told */
 };
