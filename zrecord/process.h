@@ -57,7 +57,7 @@ struct process {
 
 	/* sampler */
 	double start; /* monotonic seconds of the session's zero */
-	double next_sample;
+	double next_sample, next_tick;
 	double interval;
 	uint32_t samples;      /* number of the next one, in steps */
 	uint32_t step;	       /* from one sample to the next; see thin.h */

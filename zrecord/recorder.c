@@ -30,6 +30,7 @@
 #define SHOWN_AFTER   0.05 /* .. and until a new process can be seen */
 #define HELLO_TIMEOUT 5.0  /* for a connection to say who it is */
 #define EXIT_PATIENCE 1.0  /* for processes that are just exiting */
+#define TICK	      0.1  /* for the times of events, see session.h */
 #define POLL_PIDS     0.05 /* where there are no pidfds */
 #define ATTACH_LOOK   0.1  /* between looks whether an attach failed */
 #define ATTACH_QUIET  1.0  /* until the user is told that we wait */
@@ -363,6 +364,18 @@ sample_due(struct recorder *r)
 	writer_commit(&r->writer, 0);
 }
 
+static void
+tick_due(struct recorder *r)
+{
+	double now = seconds_now();
+	for (struct process *p = r->processes; p; p = p->next) {
+		if (p->stopped != STOP_RUNNING || p->next_tick > now)
+			continue;
+		segment_tick(&p->seg);
+		p->next_tick = now + TICK;
+	}
+}
+
 /* Seconds until something is to be done without any event. */
 static double
 next_deadline(const struct recorder *r)
@@ -373,6 +386,8 @@ next_deadline(const struct recorder *r)
 			continue;
 		if (p->next_sample < next)
 			next = p->next_sample;
+		if (p->next_tick < next)
+			next = p->next_tick;
 		if (p->history && p->next_history < next)
 			next = p->next_history;
 		if (p->pidfd < 0 && now + POLL_PIDS < next)
@@ -549,6 +564,7 @@ recorder_run(struct recorder *r)
 		take_in(r);
 		if (s->serve_fd >= 0 || r->attach.pid || r->command)
 			finish_ended(r);
+		tick_due(r);
 		history_due(r);
 		sample_due(r);
 		follow_stop(r);

@@ -175,11 +175,11 @@ extent(const struct zm_block *b, size_t size)
 
 static inline uint64_t
 write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
-	  uint32_t thread)
+	  struct zm_lthread *l)
 {
 	const struct zm_region *r = b->region;
 	uint64_t *tag = r->tags + 2 * (size_t)b->index;
-	uint64_t w1 = zs_tag_w1(zm_session_ms(), thread, 0, 0);
+	uint64_t w1 = zs_tag_w1(zm_clock_ms(l), l->index, 0, 0);
 
 	if (__builtin_expect(r->tier != ZM_TIER_NANO, 0)) {
 		w1 |= extent(b, size);
@@ -201,7 +201,7 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 	if (!block_of(p, &b) || !b.region->tags ||
 	    !(stack = zm_walk_stack(l, (uintptr_t)ra, at)))
 		return false;
-	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
+	uint64_t w1 = write_tag(&b, stack, size, fn, l);
 	uint64_t blocks = 1;
 	if (__builtin_expect(zm_session.sample != 0, 0)) {
 		count_tag(b.region, 1);

@@ -115,7 +115,8 @@ void zm_trouble(uint32_t bits);
 void zm_lost(void);
 
 uint64_t zm_session_ns(void); /* since the session began */
-uint64_t zm_session_ms(void); /* the same, cheap, coarse by a few ms */
+/* now_ms becomes so much, unless it is more already. */
+void zm_clock_set(uint64_t ms);
 
 /* Takes an index of a table: its count grows.  0 when it is full. */
 uint32_t zm_table_take(struct zs_table *t);
@@ -378,7 +379,8 @@ struct zm_lthread {
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
 	uintptr_t last_sp, last_pc;	    /* see walk.c, worth */
 	uint64_t version, root_version;	    /* of step, see shortcut.h */
-	uint32_t turn, misses, pause;	    /* shortcut.h's */
+	uint32_t clock_events;	      /* until it looks at the clock again */
+	uint32_t turn, misses, pause; /* shortcut.h's */
 	struct zm_kid kid[ZM_KIDS];
 	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
 	struct zm_shortcut shortcut[ZM_SHORTCUTS];
@@ -416,6 +418,23 @@ static inline void
 zm_walk_end(struct zm_lthread *t)
 {
 	__atomic_store_n(&t->walking, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * The time of an event in ms since the session began.  Reading even the coarse
+ * clock is dearer than everything else that a tag takes, so each thread does
+ * it once in ZM_CLOCK_EVENTS of its events and tells all others.  The recorder
+ * sets the time too, every tenth of a second, and marks do: after a pause a
+ * few events may have a time that is that much too early.
+ */
+enum { ZM_CLOCK_EVENTS = 16 };
+void zm_clock_look(struct zm_lthread *);
+static inline uint64_t
+zm_clock_ms(struct zm_lthread *t)
+{
+	if (__builtin_expect(!t->clock_events--, 0))
+		zm_clock_look(t);
+	return __atomic_load_n(&zm_session.h->now_ms, __ATOMIC_RELAXED);
 }
 
 /* Calls fn for each thread's record; the list is locked. */

@@ -126,6 +126,8 @@ zmalloc_record_mark(const char *label)
 	if (text && m->count < m->capacity && zm_table_open(m, m->count)) {
 		zm_session.marks[m->count] = (struct zs_mark){ now, text };
 		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
+		/* what is allocated from now on is later than the mark */
+		zm_clock_set(now / 1000000 + 1);
 		done = 0;
 	}
 	zm_unlock(&marks_lock);

@@ -588,11 +588,12 @@ struct zs_header {
 	uint32_t tick_source;	/* enum zs_ticks */
 	uint32_t recorder_beat; /* by the recorder: changes while it lives */
 	uint64_t chunks;	/* offset of the first chunk of tallies */
-	/* Written by the recorder, read by the target at each event: on a
-	 * cache line that nobody else writes. */
+	/* Read by the target at each event, written by the recorder and, every
+	 * few ms, by the target: on a cache line of their own. */
 	uint64_t line_before[8];
-	uint32_t request; /* enum zs_request */
-	uint32_t line_after[15];
+	uint32_t request; /* enum zs_request; the recorder's */
+	uint32_t now_ms;  /* since the session began, see zm_clock_ms */
+	uint32_t line_after[14];
 
 	/* --sample: one allocation in so many bytes; 0: all of them.  Counters
 	 * and sums of bytes are then estimates: a block counts zs_weight times
