@@ -253,21 +253,22 @@ record_free(struct zm_lthread *l, struct zm_region *r, uint64_t *tag, void *p,
 /* The stack of a free, for the history; 0 where there is none to be had: in a
  * signal handler that interrupted the recorder, at the end of a zone. */
 static uint32_t
-free_stack(struct zm_lthread *l, const struct zm_thread *t, const void *ra)
+free_stack(struct zm_lthread *l, const struct zm_thread *t, const void *ra,
+	   const struct zm_entry *at)
 {
 	const struct zm_entry unknown = { 0, 0 };
 
 	if (!ra || !t || t->in_logger != 1 || t->logger != l)
 		return 0;
-	return zm_walk_stack(l, (uintptr_t)ra, &unknown);
+	return zm_walk_stack(l, (uintptr_t)ra, at ? at : &unknown);
 }
 
 static __attribute__((noinline)) void
 free_history(struct zm_lthread *l, const struct zm_thread *t, void *p,
-	     bool called, const void *ra)
+	     bool called, const void *ra, const struct zm_entry *at)
 {
 	zm_history_event(l, called ? ZS_EVENT_FREE : ZS_EVENT_FREE_OTHER, p, 0,
-			 free_stack(l, t, ra));
+			 free_stack(l, t, ra, at));
 }
 
 /* A block without a tag. */
@@ -280,7 +281,8 @@ free_untagged(void)
 }
 
 ZM_EVENT static void
-hook_free(struct zm_region *r, void *p, bool called, const void *ra)
+hook_free(struct zm_region *r, void *p, bool called, const void *ra,
+	  const struct zm_entry *at)
 {
 	struct zm_thread *t = enter();
 	bool mine;
@@ -291,7 +293,7 @@ hook_free(struct zm_region *r, void *p, bool called, const void *ra)
 		if (__builtin_expect(tag[0] != 0, 1)) {
 			struct zm_lthread *l = writer(t, &mine);
 			if (l && __builtin_expect(zm_history_on, 0))
-				free_history(l, t, p, called, ra);
+				free_history(l, t, p, called, ra, at);
 			if (l)
 				record_free(l, r, tag, p, called);
 			else
@@ -307,7 +309,7 @@ hook_free(struct zm_region *r, void *p, bool called, const void *ra)
 static void
 hook_resize(void *p, size_t size, const void *ra, const struct zm_entry *at)
 {
-	hook_free(zm_region_of(p), p, false, ra);
+	hook_free(zm_region_of(p), p, false, ra, at);
 	if (!zm_session.sample || zm_sample_next(size))
 		hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc, at);
 }
