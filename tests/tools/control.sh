@@ -198,6 +198,7 @@ if cc -g -fno-builtin -Ilibzmalloc/include -o "$T/linked" \
     tests/programs/control.c "$BUILD/libzmalloc.a" -lpthread -ldl 2>"$T/err"; then
 	"$T/linked" loop 40 >"$T/out" &
 	victim=$!
+	until [ /proc/$victim/exe -ef "$T/linked" ]; do sleep 0.01; done
 	"$ZRECORD" -q -o "$T/a.db" -p $victim
 	wait $victim
 	same '--pid, linked with the archive' '1 attach' "$(query "$T/a.db" \
