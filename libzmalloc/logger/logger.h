@@ -237,13 +237,7 @@ struct zm_step {
 	bool live;	  /* fp matters for the way up */
 };
 
-/* A child of a node that was looked up: key is its pc and the low bits of the
- * parent. */
-enum { ZM_KIDS = 1024 };
-struct zm_kid {
-	uint64_t key;
-	uint32_t parent, node;
-};
+enum { ZM_KIDS = 8192 };
 
 /* A word of the stack, and what it held. */
 struct zm_word {
@@ -381,8 +375,10 @@ struct zm_lthread {
 	uint64_t version, root_version;	    /* of step, see shortcut.h */
 	uint32_t clock_events;	      /* until it looks at the clock again */
 	uint32_t turn, misses, pause; /* shortcut.h's */
-	struct zm_kid kid[ZM_KIDS];
-	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
+	uintptr_t pcs[ZM_WALK_MAX];   /* of the walk in progress */
+	/* Children that were looked up, by hash; a hint, never cleared: what a
+	 * node is child of says the node. */
+	uint32_t kid[ZM_KIDS];
 	struct zm_shortcut shortcut[ZM_SHORTCUTS];
 	/* walk.c's: the walk before, outermost frame first, the words that it
 	 * read, and the new frames of this one, innermost first */
@@ -399,19 +395,13 @@ struct zm_lthread {
 
 #define ZM_PC_MASK ((UINT64_C(1) << 48) - 1)
 
-/* What is known of a child: the product does not wait for the parent. */
-static inline struct zm_kid *
+/* The product does not wait for the parent. */
+static inline uint32_t *
 zm_kid_of(struct zm_lthread *t, uint32_t parent, uint64_t pc)
 {
 	uint64_t h = pc * UINT64_C(0x9e3779b97f4a7c15) >> 40;
 
 	return &t->kid[(h + parent * 5) & (ZM_KIDS - 1)];
-}
-
-static inline uint64_t
-zm_kid_key(uint32_t parent, uint64_t pc)
-{
-	return pc | (uint64_t)parent << 48;
 }
 
 static inline void
