@@ -62,6 +62,8 @@ struct zm_session {
 	struct zs_module *modules;
 	struct zs_group *groups;
 	struct zs_mark *marks;
+	struct zs_scan *scans;
+	uint64_t *graph;
 	uint64_t pool_used;  /* atomic; header.pool_used follows it */
 	uint64_t zero_ns;    /* CLOCK_MONOTONIC at the start */
 	uint64_t sample;     /* as in the header */
@@ -106,6 +108,8 @@ uint64_t zm_pool_string(const char *s, size_t len);
  * is written.  False when that cannot be; trouble is noted. */
 bool zm_table_open(const struct zs_table *t, uint32_t index);
 bool zm_pool_open(uint64_t end);
+/* So many words of the graph; no trouble is noted. */
+bool zm_graph_open(uint64_t words);
 bool zm_areas_start(uint64_t pool, uint64_t pool_used);
 /* Puts private memory in the place of the segment, page for page. */
 void zm_areas_drop(void);

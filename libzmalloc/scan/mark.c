@@ -161,7 +161,8 @@ zm_mark_push(struct zm_scan *s, const struct zm_node *n)
 		s->overflow = true;
 		return;
 	}
-	s->work[s->work_count++] = (struct zm_work){ n->start, n->size };
+	s->work[s->work_count++] =
+	    (struct zm_work){ n->start, n->size, n->tag };
 }
 
 static void
@@ -189,28 +190,36 @@ mark_lost(struct zm_scan *s, const struct zm_node *n, uint8_t bit)
 	zm_mark_push(s, n);
 }
 
+/* A pointer to a node, so many words into what is read: marks the node and
+ * writes the pointer down. */
 static void
-mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off)
+mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off,
+     size_t word)
 {
-	bool fresh = (*n->state & ZM_STATE_KIND) == ZM_STATE_NONE;
+	unsigned kind = *n->state & ZM_STATE_KIND;
+	bool fresh = kind == ZM_STATE_NONE, found = fresh;
+	bool holds = to == TO_START;
 
 	switch (s->pass) {
 	case ZM_PASS_REACH:
-		if (!fresh)
-			return;
-		if (to == TO_START || stands_for_start(s, n, off))
+		holds = holds || stands_for_start(s, n, off);
+		if (fresh && holds)
 			set_kind(s, n, ZM_STATE_REACHABLE);
-		else
+		else if (fresh) {
+			found = !(*n->state & ZM_STATE_INTERIOR);
 			*n->state |= ZM_STATE_INTERIOR;
-		return;
+		}
+		break;
 	case ZM_PASS_POSSIBLE:
 		if (fresh)
 			set_kind(s, n, ZM_STATE_POSSIBLE);
-		return;
+		break;
 	case ZM_PASS_LOST:
 		if (fresh)
 			set_kind(s, n, ZM_STATE_LOST);
-		return;
+		else if (kind != ZM_STATE_LOST)
+			return; /* held by others */
+		break;
 	case ZM_PASS_LEADERS:
 		mark_lost(s, n, ZM_STATE_SECOND);
 		return;
@@ -218,20 +227,29 @@ mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off)
 		mark_lost(s, n, ZM_STATE_THIRD);
 		return;
 	}
+	zm_graph_edge(s, n->start, word, holds, found);
 }
 
 void
-zm_mark_words(struct zm_scan *s, const uintptr_t *word, size_t count)
+zm_mark_words(struct zm_scan *s, const uintptr_t *word, size_t count,
+	      size_t first)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct zm_node n;
 		enum pointer to = points_to(s, word[i], &n);
 		if (to != NOWHERE)
-			mark(s, &n, to, word[i] - n.start);
+			mark(s, &n, to, word[i] - n.start, first + i);
 	}
 }
 
 /* ---- the work list ---------------------------------------------------- */
+
+static void
+read_words(struct zm_scan *s, uintptr_t start, uintptr_t end)
+{
+	zm_mark_words(s, (uintptr_t *)start, (end - start) / 8,
+		      (start - s->reading) / 8);
+}
 
 static void
 read_block(struct zm_scan *s, uintptr_t start, uintptr_t end)
@@ -240,15 +258,14 @@ read_block(struct zm_scan *s, uintptr_t start, uintptr_t end)
 
 	start = (start + 7) & ~(uintptr_t)7;
 	if (zm_scan_readable(s, start, end - start)) {
-		zm_mark_words(s, (uintptr_t *)start, (end - start) / 8);
+		read_words(s, start, end);
 		return;
 	}
 	while (start < end) {
 		uintptr_t next = (start + page) & ~(page - 1);
 		next = next < end ? next : end;
 		if (zm_scan_readable(s, start, next - start))
-			zm_mark_words(s, (uintptr_t *)start,
-				      (next - start) / 8);
+			read_words(s, start, next);
 		start = next;
 	}
 }
@@ -258,6 +275,9 @@ work_off(struct zm_scan *s)
 {
 	while (s->work_count) {
 		struct zm_work w = s->work[--s->work_count];
+		s->reading = w.start;
+		if (s->pass <= ZM_PASS_LOST)
+			zm_graph_block(s, &w);
 		zm_scan_present(s, w.start, w.start + w.size, read_block);
 	}
 }

@@ -198,8 +198,9 @@ read_root(struct zm_scan *s, uintptr_t at, uintptr_t end)
 			at = (at + page) & ~(page - 1);
 			continue;
 		}
+		zm_graph_root(s, at);
 		zm_mark_words(s, (uintptr_t *)s->buffer,
-			      (size_t)got / sizeof(uintptr_t));
+			      (size_t)got / sizeof(uintptr_t), 0);
 		s->root_bytes += (uint64_t)got;
 		at += (uintptr_t)got & ~(uintptr_t)7;
 	}
@@ -298,6 +299,7 @@ root_mapping(struct zm_scan *s, const struct mapping *m)
 		return;
 	if (!strncmp(m->path, "/dev/", 5) && strcmp(m->path, "/dev/zero") != 0)
 		return;
+	zm_graph_mapping(s, m->start, m->end, m->path);
 	read_mapping(s, live_part(s, m), m->end);
 }
 
@@ -305,9 +307,12 @@ int
 zm_scan_roots(struct zm_scan *s)
 {
 	s->own = own_data();
-	zm_mark_words(s, s->reg, s->regs);
-	for (uint32_t i = 0; i < s->stop.count; i++)
-		zm_mark_words(s, s->stop.thread[i].reg,
-			      s->stop.thread[i].count);
+	zm_graph_registers(s, zm_os_gettid());
+	zm_mark_words(s, s->reg, s->regs, 0);
+	for (uint32_t i = 0; i < s->stop.count; i++) {
+		zm_graph_registers(s, s->stop.thread[i].tid);
+		zm_mark_words(s, s->stop.thread[i].reg, s->stop.thread[i].count,
+			      0);
+	}
 	return each_mapping(s, root_mapping);
 }

@@ -39,6 +39,7 @@ survey(struct zm_scan *s)
 			continue;
 		s->regions++;
 		s->states += r->tag_count;
+		s->heap_bytes += r->bytes;
 		if (r->base < s->lo)
 			s->lo = r->base;
 		if (r->base + r->bytes > s->hi)
@@ -132,6 +133,7 @@ run(struct zm_scan *s)
 	if (err < 0)
 		return err;
 	lay_out(s);
+	zm_graph_start(s);
 	s->pagemap = zm_os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
 	err = zm_scan_holes(s);
 	if (err == 0) {
@@ -157,6 +159,7 @@ zm_scan(uintptr_t sp, const uintptr_t *reg, unsigned count)
 
 	s.follow_untagged =
 	    zm_session.cause != ZS_CAUSE_START || zm_session.sample;
+	zm_graph_prepare(&s);
 	h->scan_begin_ns = zm_session_ns();
 	int err = zm_stop_threads(&s.stop);
 	if (err < 0) {
@@ -170,8 +173,10 @@ zm_scan(uintptr_t sp, const uintptr_t *reg, unsigned count)
 	err = run(&s);
 	zm_resume_threads(&s.stop);
 	h->scan_root_bytes = s.root_bytes;
-	if (err < 0)
+	if (err < 0) {
 		zm_trouble(ZS_TROUBLE_SCAN_FAILED);
-	else
-		h->scan_end_ns = zm_session_ns();
+		return;
+	}
+	h->scan_end_ns = zm_session_ns();
+	zm_graph_finish(&s, h->scan_begin_ns, h->scan_end_ns);
 }

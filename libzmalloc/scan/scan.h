@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "logger/session.h"
 #include "zone/region.h"
 
 /* ---- stopped threads -------------------------------------------------- */
@@ -34,6 +35,7 @@ struct zm_stopped {
 	int32_t tid;
 	uint32_t count; /* registers */
 	uintptr_t sp;
+	uintptr_t tp; /* thread pointer */
 	uintptr_t reg[ZM_REGISTERS];
 };
 
@@ -91,14 +93,46 @@ enum zm_pass {
 struct zm_work {
 	uintptr_t start;
 	size_t size;
+	const uint64_t *tag;
 };
 
 struct zm_hole {
 	uintptr_t start, end;
 };
 
+/* ---- what points to what ---------------------------------------------- */
+
+enum { ZM_TLS_MAX = 64 };
+
+struct zm_tls {
+	unsigned module;
+	uintptr_t at; /* from the thread pointer */
+	size_t bytes;
+};
+
+/* What graph.c writes; see logger/session.h. */
+struct zm_graph {
+	bool on;
+	uint64_t *out;	    /* NULL: none is written */
+	uint64_t first, at; /* words: where it begins; where it goes on */
+	uint64_t open, end; /* up to here they can be written; their end */
+	uint64_t extra;	    /* edges that need not be kept */
+	uint64_t dropped;
+	uint32_t flags;	  /* of zs_scan */
+	uint64_t head[2]; /* of the root that is read, not yet written */
+	unsigned heads;
+	uint64_t mapping;
+	enum zs_root kind;
+	uintptr_t source; /* the block that is read */
+	uintptr_t target; /* where its last edge leads */
+	size_t base;	  /* of its offsets */
+	struct zm_tls tls[ZM_TLS_MAX];
+	unsigned tls_count;
+};
+
 struct zm_scan {
 	uintptr_t lo, hi;     /* all regions lie in here */
+	uint64_t heap_bytes;  /* .. with so many bytes */
 	bool follow_untagged; /* inherited blocks exist */
 	enum zm_pass pass;
 
@@ -109,6 +143,7 @@ struct zm_scan {
 	uint8_t *state;
 	uint64_t states;
 
+	uintptr_t reading; /* the block that is read */
 	struct zm_work *work;
 	size_t work_count, work_room;
 	bool overflow;
@@ -121,6 +156,7 @@ struct zm_scan {
 	uintptr_t sp; /* lowest live word of the scanning thread's stack */
 	const uintptr_t *reg; /* its registers */
 	unsigned regs;
+	struct zm_graph graph;
 	int pagemap;  /* descriptor, or negative */
 	char *buffer; /* copy of a piece of a root */
 	uint64_t root_bytes;
@@ -144,12 +180,44 @@ void zm_scan_present(struct zm_scan *, uintptr_t start, uintptr_t end,
 bool zm_scan_readable(const struct zm_scan *, uintptr_t start, size_t bytes);
 
 /* mark.c */
-void zm_mark_words(struct zm_scan *, const uintptr_t *word, size_t count);
+/* first: how far the first word is from the start of the block or root. */
+void zm_mark_words(struct zm_scan *, const uintptr_t *word, size_t count,
+		   size_t first);
 void zm_mark_drain(struct zm_scan *);
 void zm_mark_push(struct zm_scan *, const struct zm_node *);
 /* The node with this tag index, false when there is none. */
 bool zm_mark_node(const struct zm_scan *, const struct zm_region *,
 		  uint32_t index, struct zm_node *);
+
+/* graph.c */
+void zm_graph_prepare(struct zm_scan *); /* before threads stop */
+void zm_graph_start(struct zm_scan *);
+void zm_graph_finish(struct zm_scan *, uint64_t begin_ns, uint64_t end_ns);
+/* What is read next: registers, a piece of a mapping, a block. */
+void zm_graph_registers(struct zm_scan *, int tid);
+void zm_graph_mapping(struct zm_scan *, uintptr_t start, uintptr_t end,
+		      const char *path);
+void zm_graph_root(struct zm_scan *, uintptr_t at);
+void zm_graph_block(struct zm_scan *, const struct zm_work *);
+/* It points to a block, so many words from its start.  holds: to the start;
+ * found: nothing did before. */
+void zm_graph_edge(struct zm_scan *, uintptr_t block, size_t word, bool holds,
+		   bool found);
+/* A definite block. */
+void zm_graph_leader(struct zm_scan *, uintptr_t start);
+
+static inline uintptr_t
+zm_thread_pointer(void)
+{
+	uintptr_t tp;
+
+#if defined(__x86_64__)
+	__asm__("mov %%fs:0, %0" : "=r"(tp));
+#else
+	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
+#endif
+	return tp;
+}
 
 /* verdict.c: lost blocks, groups, verdicts. */
 void zm_verdicts(struct zm_scan *);

@@ -91,6 +91,7 @@ handler(int sig, siginfo_t *info, void *uc)
 	uint32_t i = __atomic_fetch_add(&stop.stopped, 1, __ATOMIC_RELAXED);
 	if (i < stop.room) {
 		save_registers(&stop.thread[i], uc);
+		stop.thread[i].tp = zm_thread_pointer();
 		__atomic_store_n(&stop.thread[i].tid, zm_os_gettid(),
 				 __ATOMIC_RELEASE);
 	}

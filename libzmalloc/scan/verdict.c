@@ -86,6 +86,7 @@ group(struct zm_scan *s, struct zm_node *n)
 
 	if (kind(n) != ZM_STATE_DEFINITE)
 		return;
+	zm_graph_leader(s, n->start);
 	s->group_blocks = s->group_bytes = 0;
 	zm_mark_push(s, n);
 	zm_mark_drain(s);
