@@ -145,18 +145,31 @@ int zm_record_start(void);
 int zm_record_start_with(const struct zs_control *);
 /* Ends the recording; the program goes on.  0 or -errno. */
 int zm_record_stop(void);
-/* The recorder wants no more. */
+/* The recorder wants something, */
 static inline bool
-zm_record_unwanted(void)
+zm_record_asked(void)
 {
 	return __builtin_expect(
 	    __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) != 0, 0);
 }
+/* .. and that is: no more. */
+static inline bool
+zm_record_unwanted(void)
+{
+	return __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) ==
+	       ZS_REQUEST_STOP;
+}
+/* .. or a leak scan; true for one thread. */
+bool zm_record_scan_wanted(void);
+/* Begins it.  held: a block that only the recorder holds at the moment. */
+void zm_record_scan(const void *held);
 
 /* ---- regions and tags ------------------------------------------------- */
 
 /* Region ids are below this; grows only. */
 extern uint32_t zm_ledger_end;
+/* ZS_TAG_SIDE or 0: part of each new tag's w1. */
+extern uint64_t zm_tag_side;
 
 int zm_ledger_boot(uint32_t regions);
 /* Directory and tags for all regions that exist; for a new session. */

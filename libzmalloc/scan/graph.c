@@ -119,7 +119,7 @@ zm_graph_start(struct zm_scan *s)
 		put(g, g->tls[i].at);
 		put(g, g->tls[i].bytes);
 	}
-	put_thread(g, zm_os_gettid(), s->sp, zm_thread_pointer());
+	put_thread(g, s->tid, s->sp, zm_thread_pointer());
 	for (uint32_t i = 0; i < s->stop.count; i++)
 		put_thread(g, s->stop.thread[i].tid, s->stop.thread[i].sp,
 			   s->stop.thread[i].tp);

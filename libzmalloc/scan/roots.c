@@ -307,7 +307,7 @@ int
 zm_scan_roots(struct zm_scan *s)
 {
 	s->own = own_data();
-	zm_graph_registers(s, zm_os_gettid());
+	zm_graph_registers(s, s->tid);
 	zm_mark_words(s, s->reg, s->regs, 0);
 	for (uint32_t i = 0; i < s->stop.count; i++) {
 		zm_graph_registers(s, s->stop.thread[i].tid);
