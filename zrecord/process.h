@@ -71,6 +71,11 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
+	double next_scan;  /* when one is to be asked for */
+	double next_look;  /* .. and when to see whether one has ended */
+	uint32_t scans;	   /* those whose verdicts the report has */
+	int kinds_written; /* .. of such a scan */
+
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
 

@@ -29,7 +29,7 @@ each_node(struct zm_scan *s, bool reverse,
 		for (uint32_t k = 0; k < r->tag_count; k++) {
 			uint32_t index = reverse ? r->tag_count - 1 - k : k;
 			if (r->tags[2 * (size_t)index] &&
-			    zm_mark_node(s, r, index, &n))
+			    zm_mark_node(s, r, index, &n) && n.tag)
 				fn(s, &n);
 		}
 	}
