@@ -11,6 +11,9 @@
 
 #include <sqlite3.h>
 
+/* What process.recording says until the end. */
+#define REPORT_UNFINISHED \
+	"not finished: still running, or the recorder was killed"
 /*
  * What process.recording says of a program that went on as another one by
  * exec: its memory is gone, no scan could judge it, and the next row with the

@@ -100,6 +100,12 @@ process_replaced(const struct process *p)
 	return p->recording && !strcmp(p->recording, REPORT_REPLACED);
 }
 
+int
+process_unfinished(const struct process *p)
+{
+	return p->recording && !strcmp(p->recording, REPORT_UNFINISHED);
+}
+
 double
 process_duration(const struct process *p)
 {

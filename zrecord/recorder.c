@@ -349,6 +349,7 @@ look_for_scan(struct recorder *r, struct process *p, double now)
 		p->scans = h->scans_done;
 		sample_stack_rows(p, &r->writer);
 		blocks_scanned(p, &r->writer);
+		process_names(p, &r->writer);
 	}
 	if (every <= 0 || h->state != ZS_RUNNING)
 		return;
