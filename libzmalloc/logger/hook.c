@@ -12,6 +12,7 @@
 #include "logger/logger.h"
 #include "malloc/options.h"
 #include "os/os.h"
+#include "scan/leave.h"
 #include "zone/arena.h"
 
 /* ---- who writes ------------------------------------------------------- */
@@ -379,6 +380,7 @@ hook_started(void)
 	zm_unwind_start();
 	if (zm_session_active())
 		zm_stacks_started();
+	zm_leave_start();
 	if (t)
 		t->in_logger--;
 	errno = saved;

@@ -11,7 +11,7 @@
 #include "logger/logger.h"
 #include "malloc/state.h"
 #include "os/os.h"
-#include "scan/scan.h"
+#include "scan/leave.h"
 #include "zmalloc/record.h"
 
 enum { LABEL_MAX = 255 };
@@ -123,7 +123,7 @@ zm_record_exiting(int status, int known)
 	struct zm_thread *t = zm_thread();
 	struct zs_header *h = zm_session.h;
 
-	if (!zm_session_active())
+	if (!zm_session_active() || !zm_leave_begin())
 		return;
 	h->exit_ns = zm_session_ns();
 	h->exit_status = status;

@@ -184,6 +184,11 @@ struct zm_self {
 	unsigned regs;
 };
 
+/* stack.c: calls fn on a stack that has room.  start: when a recording begins.
+ */
+void zm_scan_stack_start(void);
+void zm_scan_on_stack(void (*fn)(void *), void *ctx);
+
 /* A scan here and now; other threads stand still meanwhile, with `stay` also
  * afterwards until zm_resume_threads(*stay).  locks: the loader may be asked.
  * Writes verdicts and the header's scan fields.  0 or -errno. */

@@ -144,23 +144,24 @@ copy(struct zm_scan *s)
 	return child;
 }
 
-static int
-begin(const struct zm_self *self, bool locks)
+struct begin {
+	const struct zm_self *self;
+	bool locks;
+	int child; /* or -errno */
+};
+
+static void
+begin(void *ctx)
 {
 	const zm_sigset all = ~UINT64_C(0);
+	struct begin *b = ctx;
 	struct zm_scan s;
 	zm_sigset old;
 
-	if (!reap(false))
-		return -EBUSY;
-	zm_scan_prepare(&s, self, locks);
+	zm_scan_prepare(&s, b->self, b->locks);
 	zm_os_sigprocmask(SIG_SETMASK, &all, &old);
-	int child = copy(&s);
+	b->child = copy(&s);
 	zm_os_sigprocmask(SIG_SETMASK, &old, NULL);
-	if (child < 0)
-		return child;
-	look.child = child;
-	return 0;
 }
 
 int
@@ -170,14 +171,18 @@ zm_snapshot(const struct zm_self *self, bool locks, bool wait)
 
 	if (!take_turn())
 		return -EBUSY;
-	int err = begin(self, locks);
-	if (err == 0 && wait) {
+	struct begin b = { self, locks, -EBUSY };
+	if (reap(false))
+		zm_scan_on_stack(begin, &b);
+	if (b.child > 0)
+		look.child = b.child;
+	if (b.child > 0 && wait) {
 		reap(true);
 		if (zm_session.h->scans_done == done)
-			err = -EAGAIN;
+			b.child = -EAGAIN;
 	}
 	end_turn();
-	return err;
+	return b.child < 0 ? b.child : 0;
 }
 
 void
