@@ -72,7 +72,7 @@ scan_from_here(scan_fn fn, void *ctx, const void *held)
 		f.reg[f.count++] = (uintptr_t)held;
 	else
 		zm_unwind_program(&f);
-	struct zm_self self = { f.sp, f.reg, f.count };
+	struct zm_self self = { .sp = f.sp, .reg = f.reg, .regs = f.count };
 	return fn(&self, ctx);
 }
 

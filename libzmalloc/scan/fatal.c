@@ -77,13 +77,16 @@ static void
 scan(int sig, const ucontext_t *uc)
 {
 #if defined(__x86_64__)
-	struct zm_self self = { (uintptr_t)uc->uc_mcontext.gregs[REG_RSP] -
-				    RED_ZONE,
-				(const uintptr_t *)uc->uc_mcontext.gregs, 16 };
+	struct zm_self self = {
+		.sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP] - RED_ZONE,
+		.reg = (const uintptr_t *)uc->uc_mcontext.gregs,
+		.regs = 16,
+	};
 	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 #else
-	struct zm_self self = { uc->uc_mcontext.sp - RED_ZONE,
-				(const uintptr_t *)uc->uc_mcontext.regs, 31 };
+	struct zm_self self = { .sp = uc->uc_mcontext.sp - RED_ZONE,
+				.reg = (const uintptr_t *)uc->uc_mcontext.regs,
+				.regs = 31 };
 	uintptr_t pc = uc->uc_mcontext.pc;
 #endif
 	struct zm_thread *t = zm_thread_current;
@@ -91,6 +94,7 @@ scan(int sig, const ucontext_t *uc)
 	if ((t && t->in_logger) || in_library(pc))
 		return;
 	self.sp &= ~(uintptr_t)7;
+	self.vecs = zm_vector_registers(uc, &self.vec);
 	zm_leave(ZS_END_SIGNAL, sig, &self);
 }
 

@@ -81,10 +81,22 @@ note_tls(struct dl_phdr_info *info, size_t bytes, void *ctx)
 	return 0;
 }
 
+/* What was found last serves those who may not ask the loader. */
 void
-zm_graph_prepare(struct zm_scan *s)
+zm_graph_prepare(struct zm_scan *s, bool locks)
 {
-	dl_iterate_phdr(note_tls, &s->graph);
+	static struct zm_tls last[ZM_TLS_MAX];
+	static unsigned count;
+	struct zm_graph *g = &s->graph;
+
+	if (locks) {
+		dl_iterate_phdr(note_tls, g);
+		memcpy(last, g->tls, sizeof last);
+		count = g->tls_count;
+	} else {
+		memcpy(g->tls, last, sizeof last);
+		g->tls_count = count;
+	}
 }
 
 static void

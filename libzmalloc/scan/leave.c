@@ -215,7 +215,7 @@ int zm_left_execveat(int fd, const char *path, char *const argv[],
 void
 zm_left_exit(int status, const struct zm_left *left)
 {
-	struct zm_self self = { left->sp, left->reg, 12 };
+	struct zm_self self = { .sp = left->sp, .reg = left->reg, .regs = 12 };
 
 	zm_leave(ZS_END_AT_ONCE, status, &self);
 	zm_os_exit(status);
@@ -226,7 +226,9 @@ static long
 replace(long nr, const long arg[ARGUMENTS], const struct zm_left *left)
 {
 	uintptr_t reg[12 + ARGUMENTS];
-	struct zm_self self = { left->sp, reg, 12 + ARGUMENTS };
+	struct zm_self self = { .sp = left->sp,
+				.reg = reg,
+				.regs = 12 + ARGUMENTS };
 	int saved = errno;
 
 	for (unsigned i = 0; i < 12; i++)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "logger/logger.h"
+#include "malloc/options.h"
 #include "scan/scan.h"
 
 enum pointer { NOWHERE, TO_START, TO_INTERIOR };
@@ -84,7 +85,8 @@ stands_for_start(const struct zm_scan *s, const struct zm_node *n, size_t off)
 {
 	const uintptr_t *w = (const uintptr_t *)n->start;
 
-	if (n->size < 16 || !zm_scan_readable(s, n->start, n->size))
+	if (!zm_options.scan_heuristics || n->size < 16 ||
+	    !zm_scan_readable(s, n->start, n->size))
 		return false;
 	if (off == 8 && w[0] == n->size - 8)
 		return true;

@@ -175,14 +175,15 @@ zm_scan_prepare(struct zm_scan *s, const struct zm_self *self, bool locks)
 	*s = (struct zm_scan){ .sp = self->sp,
 			       .reg = self->reg,
 			       .regs = self->regs,
+			       .vec = self->vec,
+			       .vecs = self->vecs,
 			       .tid = zm_os_gettid() };
 	s->follow_untagged =
 	    zm_session.cause != ZS_CAUSE_START || zm_session.sample;
 	__atomic_fetch_add(&zm_session.h->scans_begun, 1, __ATOMIC_RELAXED);
-	if (!locks)
-		return;
-	zm_modules_refresh();
-	zm_graph_prepare(s);
+	if (locks)
+		zm_modules_refresh();
+	zm_graph_prepare(s, locks);
 }
 
 int

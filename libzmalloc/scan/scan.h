@@ -43,6 +43,8 @@ struct zm_stopped {
 	uintptr_t sp;
 	uintptr_t tp; /* thread pointer */
 	uintptr_t reg[ZM_REGISTERS];
+	const uintptr_t *vec; /* vector registers, in its signal frame */
+	size_t vecs;	      /* words of them */
 };
 
 struct zm_stop {
@@ -166,6 +168,8 @@ struct zm_scan {
 	uintptr_t sp; /* lowest live word of the scanning thread's stack */
 	const uintptr_t *reg; /* its registers */
 	unsigned regs;
+	const uintptr_t *vec;
+	size_t vecs;
 	int tid;
 	struct zm_graph graph;
 	int pagemap;			    /* descriptor, or negative */
@@ -182,7 +186,12 @@ struct zm_self {
 	uintptr_t sp; /* lowest live word of its stack */
 	const uintptr_t *reg;
 	unsigned regs;
+	const uintptr_t *vec; /* vector registers, where they matter */
+	size_t vecs;
 };
+
+/* Where a signal frame has the vector registers; returns how many words. */
+size_t zm_vector_registers(const void *ucontext, const uintptr_t **words);
 
 /* stack.c: calls fn on a stack that has room.  start: when a recording begins.
  */
@@ -239,7 +248,8 @@ bool zm_mark_node(const struct zm_scan *, const struct zm_region *,
 		  uint32_t index, struct zm_node *);
 
 /* graph.c */
-void zm_graph_prepare(struct zm_scan *); /* before threads stop */
+/* Before threads stop; locks: the loader may be asked. */
+void zm_graph_prepare(struct zm_scan *, bool locks);
 void zm_graph_start(struct zm_scan *);
 void zm_graph_finish(struct zm_scan *, uint64_t begin_ns, uint64_t end_ns);
 /* What is read next: registers, a piece of a mapping, a block. */

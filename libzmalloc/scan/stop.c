@@ -48,6 +48,49 @@ static uint32_t stop_number;
 
 /* ---- on the stopped thread -------------------------------------------- */
 
+/*
+ * x86: the state that XSAVE wrote, XMM registers from byte 160 on, whatever
+ * the processor has behind them.  aarch64: a list of records; NEON's and SVE's
+ * are among them.
+ */
+size_t
+zm_vector_registers(const void *ucontext, const uintptr_t **words)
+{
+	const ucontext_t *uc = ucontext;
+
+	*words = NULL;
+#if defined(__x86_64__)
+	enum { XMM = 160, LEGACY = 512, SOFTWARE = 464, MOST = 1 << 14 };
+	const char *state = (const char *)uc->uc_mcontext.fpregs;
+	struct {
+		uint32_t magic, bytes;
+	} sw;
+	if (!state || (uintptr_t)state & 7)
+		return 0;
+	memcpy(&sw, state + SOFTWARE, sizeof sw);
+	size_t bytes = LEGACY;
+	if (sw.magic == 0x46505853 && sw.bytes > LEGACY && sw.bytes < MOST)
+		bytes = sw.bytes;
+	*words = (const uintptr_t *)(state + XMM);
+	return (bytes - XMM) / sizeof(uintptr_t);
+#else
+	const char *first = (const char *)uc->uc_mcontext.__reserved;
+	size_t at = 0, room = sizeof uc->uc_mcontext.__reserved;
+	struct {
+		uint32_t magic, bytes;
+	} head;
+	while (at + sizeof head <= room) {
+		memcpy(&head, first + at, sizeof head);
+		if (!head.magic || head.bytes < sizeof head ||
+		    head.bytes > room - at)
+			break;
+		at += head.bytes;
+	}
+	*words = (const uintptr_t *)first;
+	return at / sizeof(uintptr_t);
+#endif
+}
+
 static void
 save_registers(struct zm_stopped *t, const ucontext_t *uc)
 {
@@ -91,6 +134,8 @@ handler(int sig, siginfo_t *info, void *uc)
 	uint32_t i = __atomic_fetch_add(&stop.stopped, 1, __ATOMIC_RELAXED);
 	if (i < stop.room) {
 		save_registers(&stop.thread[i], uc);
+		stop.thread[i].vecs =
+		    zm_vector_registers(uc, &stop.thread[i].vec);
 		stop.thread[i].tp = zm_thread_pointer();
 		__atomic_store_n(&stop.thread[i].tid, zm_os_gettid(),
 				 __ATOMIC_RELEASE);
