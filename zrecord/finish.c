@@ -238,6 +238,9 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	process_names(p, w);
 	points_write(p, w);
 	write_particulars(p, w);
+	if (p->seg.h.scan_pause_ns)
+		writer_row(w, ROW_META, "td", "scan_pause_s",
+			   (double)p->seg.h.scan_pause_ns * 1e-9);
 	sample_totals(p, w);
 	process_status(p, w, e);
 	if (w->refused != refused)

@@ -58,6 +58,16 @@ struct zm_stop {
 int zm_stop_threads(struct zm_stop *);
 void zm_resume_threads(struct zm_stop *);
 
+/* resume.c: the system call that a thread sleeps in; nr < 0: in none. */
+struct zm_asleep {
+	long nr;
+	long arg[6];
+	uintptr_t sp, pc;
+};
+void zm_asleep_read(int tid, struct zm_asleep *);
+/* In the handler that interrupted it: it is made again if it should be. */
+void zm_asleep_resume(const struct zm_asleep *, void *ucontext);
+
 /* ---- stacks of threads that ended -------------------------------------- */
 
 /* On a thread that is about to end: remembers its stack, which libc keeps for
