@@ -8,6 +8,7 @@
 #include "recorder.h"
 #include "events.h"
 #include "hello.h"
+#include "holders.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -345,6 +346,7 @@ sample_due(struct recorder *r)
 			continue;
 		sample_take(p, &r->writer, 0);
 		stacks_ask(p, &r->catalog);
+		holders_take(p, &r->writer, &r->catalog);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
 		else if (p->seg.h.state == ZS_STOPPED)

@@ -112,6 +112,13 @@ segment_request(const struct segment *s, uint32_t request)
 		      offsetof(struct zs_header, request));
 }
 
+void
+segment_scans_read(const struct segment *s, uint32_t entries)
+{
+	(void)!pwrite(s->fd, &entries, sizeof entries,
+		      offsetof(struct zs_header, scans_read));
+}
+
 /* Memory that the segment really has: no table can hold more than that. */
 static uint64_t
 bytes_present(const struct segment *s)
