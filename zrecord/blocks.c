@@ -282,7 +282,7 @@ holder_column(const struct holder *h, sqlite3_context *out, int column)
 {
 	const int64_t values[] = { h->type, h->root, (int64_t)h->block,
 				   (int64_t)h->offset };
-	int held = h->root || h->block;
+	int held = (h->root || h->block) && h->offset != UINT64_MAX;
 	if (column < 3 && values[column])
 		sqlite3_result_int64(out, values[column]);
 	else if (column == 3 && held)

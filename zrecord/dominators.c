@@ -30,10 +30,14 @@ struct solver {
 	uint32_t reached;
 };
 
+/* Whether a pointer counts: one to a possible block always does, and what is
+ * lost holds nothing that is not. */
 static int
 counts(const struct graph *g, uint32_t from_kind, uint32_t to, int holds)
 {
 	uint8_t kind = g->node[to].kind;
+	if (from_kind == ZS_DEFINITE || from_kind == ZS_INDIRECT)
+		return kind == ZS_INDIRECT;
 	if (from_kind != ZS_REACHABLE && from_kind != ZS_POSSIBLE)
 		return 0;
 	return kind == ZS_POSSIBLE || (kind == ZS_REACHABLE && holds);
@@ -175,7 +179,13 @@ find_holders(struct solver *s, const uint8_t *rank)
 			if (rank[r] == k)
 				hold_all(s, 1 + r, queue, &tail);
 	while (head < tail)
-		hold_all(s, queue[head], queue, &tail), head++;
+		hold_all(s, queue[head++], queue, &tail);
+	/* what is lost is held by what is lost with certainty */
+	for (uint32_t i = 0; i < g->nodes; i++)
+		if (g->node[i].kind == ZS_DEFINITE)
+			hold_all(s, s->above + i, queue, &tail);
+	while (head < tail)
+		hold_all(s, queue[head++], queue, &tail);
 	free(queue);
 	return 0;
 }

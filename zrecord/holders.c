@@ -316,6 +316,27 @@ holders_finish(struct process *p, struct writer *w)
 	free(json.text);
 }
 
+/* Blocks that are not recorded have no rows: who holds them stands for them,
+ * and no offset. */
+static void
+holder_of_node(const struct holders *h, uint32_t node, struct holder *to)
+{
+	const struct graph *g = h->last;
+	uint32_t by = g->holder[node];
+	to->offset = g->holder_offset[node];
+	while (by != GRAPH_NONE && !(by & GRAPH_ROOT) &&
+	       !g->node[by].recorded) {
+		by = g->holder[by];
+		to->offset = UINT64_MAX;
+	}
+	if (by == GRAPH_NONE)
+		return;
+	if (by & GRAPH_ROOT)
+		to->root = roots_get(h->roots, by & ~GRAPH_ROOT)->id;
+	else
+		to->block = g->node[by].address;
+}
+
 void
 holders_of(const struct process *p, uint64_t address, unsigned verdict,
 	   struct holder *to)
@@ -331,22 +352,15 @@ holders_of(const struct process *p, uint64_t address, unsigned verdict,
 		return;
 	if (g->node[i].type)
 		to->type = types_id(h->types, g->node[i].type);
-	if (verdict == ZS_DEFINITE || verdict == ZS_INDIRECT) {
+	if (g->holder)
+		holder_of_node(h, i, to);
+	if (verdict == ZS_DEFINITE || verdict == ZS_INDIRECT)
 		HASH_FIND(hh, h->losses, &address, sizeof address, l);
-		if (!l)
-			return;
+	if (l) {
 		to->held_at = l->held_at;
 		to->lost_at = l->lost_at;
 		to->last_holder = l->path ? l->path->id : 0;
-		return;
 	}
-	if (!g->holder || g->holder[i] == GRAPH_NONE)
-		return;
-	to->offset = g->holder_offset[i];
-	if (g->holder[i] & GRAPH_ROOT)
-		to->root = roots_get(h->roots, g->holder[i] & ~GRAPH_ROOT)->id;
-	else
-		to->block = g->node[g->holder[i]].address;
 }
 
 void

@@ -21,10 +21,11 @@ void holders_finish(struct process *, struct writer *);
 
 /* What is known of a block that the last scan judged.  0 and NaN: nothing. */
 struct holder {
-	int64_t root;		 /* root_id, when a root holds it */
-	uint64_t block;		 /* else the address of the block that does */
-	uint64_t offset;	 /* in either, bytes */
-	int64_t type;		 /* type_id */
+	int64_t root;	 /* root_id, when a root holds it */
+	uint64_t block;	 /* else the address of the block that does */
+	uint64_t offset; /* in either, bytes; UINT64_MAX: blocks lie between
+			    that are not recorded */
+	int64_t type;	 /* type_id */
 	double held_at, lost_at; /* the scans between which it was lost */
 	int64_t last_holder;	 /* holder_path.path_id */
 };
