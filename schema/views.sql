@@ -32,7 +32,7 @@ CREATE VIEW block_holder AS
 
 CREATE VIEW root AS
   SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.address,
-         r.bytes
+         r.bytes AS size
   FROM root_info r LEFT JOIN module_info m USING (module_id);
 
 CREATE VIEW scan AS

@@ -116,7 +116,7 @@ leaks_print_loss(const struct leaks *l, const struct group *g,
 		 const char *indent, FILE *out)
 {
 	const struct loss *s = g->loss;
-	char n[32];
+	char n[32], m[32];
 
 	if (!s || s->blocks == UNKNOWN)
 		return;
@@ -135,9 +135,11 @@ leaks_print_loss(const struct leaks *l, const struct group *g,
 		char *text = holders_text(l->holders, path, links);
 		fprintf(out, ",\n%slast held by %s", indent, text);
 		if (s->path_blocks != s->blocks)
-			fprintf(out, " (%s of them)",
+			fprintf(out, " (%s of %s)",
 				message_number(n, sizeof n,
-					       count_shown(s->path_blocks)));
+					       count_shown(s->path_blocks)),
+				message_number(m, sizeof m,
+					       count_shown(s->blocks)));
 		free(text);
 		free(path);
 	}
