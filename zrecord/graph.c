@@ -147,21 +147,20 @@ read_more(struct reader *r, uint64_t w, uint64_t *leaders)
 
 /* ---- nodes by address ------------------------------------------------- */
 
-static uint32_t
+static struct graph_slot *
 slot_of(const struct graph *g, uint64_t address)
 {
 	uint64_t h = (address >> 4) * UINT64_C(0x9e3779b97f4a7c15);
 	uint32_t mask = g->slots - 1, i = (uint32_t)(h >> 32) & mask;
-	while (g->slot[i] != GRAPH_NONE &&
-	       g->node[g->slot[i]].address != address)
+	while (g->slot[i].node != GRAPH_NONE && g->slot[i].address != address)
 		i = (i + 1) & mask;
-	return i;
+	return &g->slot[i];
 }
 
 uint32_t
 graph_find(const struct graph *g, uint64_t address)
 {
-	return g->slots ? g->slot[slot_of(g, address)] : GRAPH_NONE;
+	return g->slots ? slot_of(g, address)->node : GRAPH_NONE;
 }
 
 static int
@@ -175,11 +174,11 @@ index_nodes(struct graph *g)
 		return -1;
 	g->slots = n;
 	for (uint32_t i = 0; i < n; i++)
-		g->slot[i] = GRAPH_NONE;
+		g->slot[i].node = GRAPH_NONE;
 	for (uint32_t i = 0; i < g->nodes; i++) {
-		uint32_t s = slot_of(g, g->node[i].address);
-		if (g->slot[s] == GRAPH_NONE)
-			g->slot[s] = i;
+		struct graph_slot *s = slot_of(g, g->node[i].address);
+		if (s->node == GRAPH_NONE)
+			*s = (struct graph_slot){ g->node[i].address, i };
 	}
 	return 0;
 }

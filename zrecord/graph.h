@@ -13,7 +13,7 @@
  *             "possible" node: any pointer
  *   holder    of the shortest chains of pointers that hold a block from a
  *             root, the last link of one: a node, or a root
- *   dominates a root dominates a node when every chain that holds the node
+ *   retains   a root retains a node when every chain that holds the node
  *             begins there: without the root it would be lost
  */
 #ifndef ZRECORD_GRAPH_H
@@ -67,8 +67,13 @@ struct graph_tls {
 
 /* What depends on one root, by its index. */
 struct graph_share {
-	uint64_t blocks, bytes; /* that it dominates */
+	uint64_t blocks, bytes; /* that it retains */
 	uint64_t direct;	/* blocks that it points to */
+};
+
+struct graph_slot {
+	uint64_t address;
+	uint32_t node; /* GRAPH_NONE: free */
 };
 
 struct graph {
@@ -88,7 +93,7 @@ struct graph {
 	uint32_t threads;
 	struct graph_tls *tls;
 	uint32_t tls_count;
-	uint32_t *slot; /* finds nodes by address */
+	struct graph_slot *slot; /* finds nodes by address */
 	uint32_t slots;
 
 	/* of graph_solve */
