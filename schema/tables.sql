@@ -78,13 +78,18 @@ CREATE TABLE block_info (
   made_by INTEGER,             -- key of made_by
   stands_for INTEGER NOT NULL DEFAULT 1, -- blocks, with --sample
   type_id INTEGER,             -- C++ type
-  root_id INTEGER,             -- what holds it: a root
-  holder INTEGER,              -- .. or the block at this address
-  holder_offset INTEGER,       -- where in it the pointer lies
-  held_at REAL, lost_at REAL,  -- scans: the last that found it held, the first
-                               -- that found it lost
-  last_holder INTEGER          -- path_id: who held it then
+  holder INTEGER,              -- address of the block that holds it; negative: a
+                               -- root_id
+  holder_offset INTEGER        -- where in it the pointer lies
 );
+
+-- Blocks that one leak scan found held and a later one lost.
+CREATE TABLE loss_info (
+  process_id INTEGER NOT NULL, address INTEGER NOT NULL,
+  held_at REAL, lost_at REAL,  -- the two scans
+  path_id INTEGER,             -- who held it at the first
+  PRIMARY KEY (process_id, address)
+) WITHOUT ROWID;
 
 CREATE TABLE type_info (type_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 

@@ -17,18 +17,21 @@ CREATE VIEW module AS SELECT module_id, path, build_id, allocator FROM module_in
 CREATE VIEW block AS
   SELECT b.process_id, b.address, b.size, b.usable_size, z.name AS zone, b.size_class,
          b.stack_id, b.thread_id, b.allocated_at, b.freed_at, k.name AS leak_kind,
-         m.name AS made_by, b.stands_for, t.name AS type, b.held_at, b.lost_at
+         m.name AS made_by, b.stands_for, t.name AS type, l.held_at, l.lost_at
   FROM block_info b
   LEFT JOIN type_info t USING (type_id)
+  LEFT JOIN loss_info l ON l.process_id = b.process_id AND l.address = b.address
   LEFT JOIN leak_kind k USING (kind)
   LEFT JOIN made_by m ON m.made_by = b.made_by
   LEFT JOIN zone_info z ON z.process_id = b.process_id AND z.zone_id = b.zone_id;
 
 CREATE VIEW block_holder AS
-  SELECT process_id, address, root_id, holder AS holder_address, holder_offset,
-         last_holder AS last_holder_path
-  FROM block_info
-  WHERE root_id IS NOT NULL OR holder IS NOT NULL OR last_holder IS NOT NULL;
+  SELECT b.process_id, b.address, CASE WHEN b.holder < 0 THEN -b.holder END AS root_id,
+         CASE WHEN b.holder > 0 THEN b.holder END AS holder_address, b.holder_offset,
+         l.path_id AS last_holder_path
+  FROM block_info b
+  LEFT JOIN loss_info l ON l.process_id = b.process_id AND l.address = b.address
+  WHERE b.holder IS NOT NULL OR l.path_id IS NOT NULL;
 
 CREATE VIEW root AS
   SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.address,

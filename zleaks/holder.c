@@ -38,8 +38,8 @@ int
 holders_there(const struct recording *r)
 {
 	return sqlite3_table_column_metadata(r->db, NULL, "block_info",
-					     "last_holder", NULL, NULL, NULL,
-					     NULL, NULL) == SQLITE_OK;
+					     "holder", NULL, NULL, NULL, NULL,
+					     NULL) == SQLITE_OK;
 }
 
 struct holders *

@@ -13,13 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rows of block_info that know, of one group. */
+/* Of one group. */
 static const char query[] =
-    "SELECT last_holder, sum(stands_for), min(held_at),"
-    " max(lost_at) FROM block_info"
+    "SELECT path_id, sum(stands_for), min(held_at), max(lost_at)"
+    " FROM loss_info JOIN block_info USING (process_id, address)"
     " WHERE process_id = ?1 AND stack_id = ?2 AND kind = ?3"
-    " AND held_at IS NOT NULL AND freed_at IS NULL"
-    " GROUP BY last_holder ORDER BY 2 DESC, 1";
+    " GROUP BY path_id ORDER BY 2 DESC, 1";
 
 /* Groups of which something is known, so that the others cost no query. */
 static void
@@ -27,7 +26,8 @@ mark_groups(const struct leaks *l, struct group **groups, size_t n)
 {
 	sqlite3_stmt *st = recording_sql(
 	    l->recording, "SELECT DISTINCT process_id, stack_id, kind"
-			  " FROM block_info WHERE held_at IS NOT NULL");
+			  " FROM loss_info JOIN block_info"
+			  " USING (process_id, address)");
 
 	while (recording_step(l->recording, st))
 		for (size_t i = 0; i < n; i++)

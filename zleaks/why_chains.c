@@ -9,6 +9,7 @@
 
 #include "text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -30,19 +31,22 @@ struct why_chain {
 static struct why_row
 read_row(sqlite3_stmt *st)
 {
+	int64_t holder = column_int(st, 3);
+	int root = holder != UNKNOWN && holder < 0;
+
 	return (struct why_row){ .address = column_int(st, 0),
 				 .size = column_int(st, 1),
 				 .kind = (int)column_int(st, 2),
-				 .holder = column_int(st, 3),
+				 .holder = root ? UNKNOWN : holder,
+				 .root_id = root ? -holder : UNKNOWN,
 				 .offset = column_int(st, 4),
-				 .root_id = column_int(st, 5),
-				 .stack_id = column_int(st, 6),
-				 .type_id = column_int(st, 7),
-				 .thread_id = column_int(st, 8),
-				 .held_path = column_int(st, 9),
-				 .allocated_at = column_real(st, 10),
-				 .held_at = column_real(st, 11),
-				 .lost_at = column_real(st, 12) };
+				 .stack_id = column_int(st, 5),
+				 .type_id = column_int(st, 6),
+				 .thread_id = column_int(st, 7),
+				 .allocated_at = column_real(st, 8),
+				 .held_path = UNKNOWN,
+				 .held_at = NAN,
+				 .lost_at = NAN };
 }
 
 static int
@@ -69,9 +73,8 @@ load_rows(struct why_chains *p, const struct recording *recording,
 {
 	sqlite3_stmt *st = recording_sql(
 	    recording,
-	    "SELECT address, size, kind, holder, holder_offset, root_id,"
-	    " stack_id, type_id, thread_id, last_holder,"
-	    " allocated_at, held_at, lost_at FROM block_info"
+	    "SELECT address, size, kind, holder, holder_offset, stack_id,"
+	    " type_id, thread_id, allocated_at FROM block_info"
 	    " WHERE process_id = ?1 AND freed_at IS NULL");
 	size_t room = 0;
 
@@ -101,6 +104,27 @@ row_at(const struct why_chains *p, int64_t address)
 	return p->count
 		   ? bsearch(&key, p->rows, p->count, sizeof key, by_address)
 		   : NULL;
+}
+
+/* Adds when blocks were lost. */
+static void
+load_losses(const struct why_chains *p, const struct recording *recording,
+	    int64_t process_id)
+{
+	sqlite3_stmt *st =
+	    recording_sql(recording, "SELECT address, path_id, held_at, lost_at"
+				     " FROM loss_info WHERE process_id = ?1");
+
+	sqlite3_bind_int64(st, 1, process_id);
+	while (recording_step(recording, st)) {
+		struct why_row *r = row_at(p, column_int(st, 0));
+		if (!r)
+			continue;
+		r->held_path = column_int(st, 1);
+		r->held_at = column_real(st, 2);
+		r->lost_at = column_real(st, 3);
+	}
+	sqlite3_finalize(st);
 }
 
 /* ---- chains ----------------------------------------------------------- */
@@ -186,6 +210,7 @@ why_load(struct why_chains *p, const struct recording *recording,
 	memset(p, 0, sizeof *p);
 	chain_new(p, &none);
 	load_rows(p, recording, process->process_id, q);
+	load_losses(p, recording, process->process_id);
 	struct why_row **stack = text_alloc((p->count + 1) * sizeof(*stack));
 	for (size_t i = 0; i < p->count; i++)
 		if (p->rows[i].asked)

@@ -209,9 +209,8 @@ table_connect(sqlite3 *db, void *walk, int argc, const char *const *argv,
 	*out = &t->base;
 	return sqlite3_declare_vtab(db, "CREATE TABLE x (address, size, usable,"
 					"zone, class, stack, thread, t, kind,"
-					"fn, weight, type, root, holder,"
-					"holder_offset, held_at, lost_at,"
-					"last_holder)");
+					"fn, weight, type, holder,"
+					"holder_offset)");
 }
 
 static int
@@ -280,18 +279,12 @@ cursor_row(sqlite3_vtab_cursor *c, sqlite3_int64 *row)
 static void
 holder_column(const struct holder *h, sqlite3_context *out, int column)
 {
-	const int64_t values[] = { h->type, h->root, (int64_t)h->block,
-				   (int64_t)h->offset };
-	int held = (h->root || h->block) && h->offset != UINT64_MAX;
-	if (column < 3 && values[column])
-		sqlite3_result_int64(out, values[column]);
-	else if (column == 3 && held)
-		sqlite3_result_int64(out, values[column]);
-	else if (column == 4 || column == 5) /* NaN becomes NULL */
-		sqlite3_result_double(out,
-				      column == 4 ? h->held_at : h->lost_at);
-	else if (column == 6 && h->last_holder)
-		sqlite3_result_int64(out, h->last_holder);
+	if (column == 0 && h->type)
+		sqlite3_result_int64(out, h->type);
+	else if (column == 1 && h->by)
+		sqlite3_result_int64(out, h->by);
+	else if (column == 2 && h->by && h->offset != UINT64_MAX)
+		sqlite3_result_int64(out, (int64_t)h->offset);
 }
 
 static int

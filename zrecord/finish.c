@@ -224,8 +224,8 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	}
 	writer_commit(w, 0);
 	holders_take(p, w, c);
-	holders_finish(p, w);
 	blocks_write(p, w);
+	holders_losses(p, w);
 	writer_commit(w, 0);
 	if (!w->failed)
 		stacks_write(p, w, c);

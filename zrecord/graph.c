@@ -6,10 +6,17 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum { WORDS = 8192, NEAR_LOG = 6, NEAR = (1 << NEAR_LOG) - 1 };
+
 struct reader {
-	const uint64_t *word;
-	uint64_t at, end;
+	const struct segment *seg;
+	uint64_t from, left; /* offset of the next words, and how many */
+	uint64_t word[WORDS];
+	unsigned at, have; /* of word */
 	struct graph *g;
+	uint64_t leaders, leader_room;
+	uint64_t *leader; /* addresses of definite blocks */
+	uint64_t *target; /* [edges] addresses that they lead to */
 	uint64_t node_room, edge_room, piece_room, start_room, thread_room,
 	    tls_room;
 	int in_root;
@@ -35,10 +42,29 @@ more(struct reader *r, void *array, uint64_t n, uint64_t *room, size_t bytes)
 	return 1;
 }
 
+/* Reads the words that come next; 0 after the last. */
+static int
+refill(struct reader *r)
+{
+	r->have = r->left < WORDS ? (unsigned)r->left : WORDS;
+	r->at = 0;
+	if (r->have == 0)
+		return 0;
+	if (segment_read(r->seg, r->from, r->word, r->have * 8ul) != 0) {
+		r->have = 0;
+		r->left = 0;
+		r->failed = 1;
+		return 0;
+	}
+	r->from += r->have * 8ul;
+	r->left -= r->have;
+	return 1;
+}
+
 static uint64_t
 next(struct reader *r)
 {
-	if (r->at < r->end)
+	if (r->at < r->have || refill(r))
 		return r->word[r->at++];
 	r->failed = 1;
 	return 0;
@@ -83,9 +109,9 @@ read_root(struct reader *r, uint64_t w)
 		g->piece[g->pieces++] = p;
 }
 
-/* The target's address goes where its node will stand: it may come later. */
+/* The node that an edge leads to may come later: until then its address. */
 static void
-read_edge(struct reader *r, uint64_t w, uint64_t **targets)
+read_edge(struct reader *r, uint64_t w)
 {
 	struct graph *g = r->g;
 	uint64_t offset = r->base + (w >> 48) * 8;
@@ -104,9 +130,9 @@ read_edge(struct reader *r, uint64_t w, uint64_t **targets)
 	}
 	if (g->nodes == 0 ||
 	    !more(r, &g->edge, g->edges, &r->edge_room, sizeof *g->edge) ||
-	    !more(r, targets, g->edges, &room, sizeof **targets))
+	    !more(r, &r->target, g->edges, &room, sizeof *r->target))
 		return;
-	(*targets)[g->edges] = zs_graph_block(w);
+	r->target[g->edges] = zs_graph_block(w);
 	g->edge[g->edges++] = (struct graph_edge){
 		.from = g->nodes - 1,
 		.offset = offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset,
@@ -115,7 +141,7 @@ read_edge(struct reader *r, uint64_t w, uint64_t **targets)
 }
 
 static void
-read_more(struct reader *r, uint64_t w, uint64_t *leaders)
+read_more(struct reader *r, uint64_t w)
 {
 	struct graph *g = r->g;
 	uint64_t number = w >> 4;
@@ -123,9 +149,10 @@ read_more(struct reader *r, uint64_t w, uint64_t *leaders)
 	case ZS_MORE_BASE:
 		r->base = number * 8;
 		break;
-	case ZS_MORE_LEADER: /* all come behind the blocks */
-		if (*leaders > r->at - 1)
-			*leaders = r->at - 1;
+	case ZS_MORE_LEADER:
+		if (more(r, &r->leader, r->leaders, &r->leader_room,
+			 sizeof *r->leader))
+			r->leader[r->leaders++] = number;
 		break;
 	case ZS_MORE_THREAD:
 		if (more(r, &g->thread, g->threads, &r->thread_room,
@@ -147,11 +174,14 @@ read_more(struct reader *r, uint64_t w, uint64_t *leaders)
 
 /* ---- nodes by address ------------------------------------------------- */
 
+/* Neighbours in memory are neighbours here: both are often met in turn. */
 static struct graph_slot *
 slot_of(const struct graph *g, uint64_t address)
 {
-	uint64_t h = (address >> 4) * UINT64_C(0x9e3779b97f4a7c15);
-	uint32_t mask = g->slots - 1, i = (uint32_t)(h >> 32) & mask;
+	uint64_t at = address >> g->shift;
+	uint64_t h = (at >> NEAR_LOG) * UINT64_C(0x9e3779b97f4a7c15);
+	uint32_t mask = g->slots - 1;
+	uint32_t i = ((uint32_t)(h >> 32) + (uint32_t)(at & NEAR)) & mask;
 	while (g->slot[i].node != GRAPH_NONE && g->slot[i].address != address)
 		i = (i + 1) & mask;
 	return &g->slot[i];
@@ -163,10 +193,23 @@ graph_find(const struct graph *g, uint64_t address)
 	return g->slots ? slot_of(g, address)->node : GRAPH_NONE;
 }
 
+/* Which power of two most blocks are not smaller than, about. */
+static unsigned
+common_shift(const struct graph *g)
+{
+	uint64_t bytes = 0, shift = 4;
+	for (uint32_t i = 0; i < g->nodes; i++)
+		bytes += g->node[i].size < 4096 ? g->node[i].size : 4096;
+	while (shift < 12 && bytes >> (shift + 1) >= g->nodes && g->nodes)
+		shift++;
+	return (unsigned)shift;
+}
+
 static int
 index_nodes(struct graph *g)
 {
 	uint32_t n = 16;
+	g->shift = common_shift(g);
 	while (n / 2 < g->nodes)
 		n *= 2;
 	g->slot = malloc(n * sizeof *g->slot);
@@ -212,74 +255,70 @@ static void
 read_words(struct reader *r)
 {
 	struct graph *g = r->g;
-	uint64_t leaders = UINT64_MAX, *targets = NULL;
-	while (r->at < r->end && !r->failed) {
+	while (!r->failed && (r->at < r->have || refill(r))) {
 		uint64_t w = r->word[r->at++];
 		switch (zs_graph_type(w)) {
 		case ZS_GRAPH_BLOCK:
 			read_block(r, w);
 			break;
 		case ZS_GRAPH_EDGE:
-			read_edge(r, w, &targets);
+			read_edge(r, w);
 			break;
 		case ZS_GRAPH_ROOT:
 			read_root(r, w);
 			break;
 		default:
-			read_more(r, w, &leaders);
+			read_more(r, w);
 		}
 	}
-	if (index_nodes(g) == 0)
-		link_up(g, targets);
-	else
+	if (index_nodes(g) != 0) {
 		r->failed = 1;
-	free(targets);
-	for (uint64_t i = leaders; i < r->end && !r->failed; i++) {
-		uint32_t n = graph_find(g, r->word[i] >> 4);
-		if ((r->word[i] & 15) ==
-			(ZS_MORE_LEADER << 2 | ZS_GRAPH_MORE) &&
-		    n != GRAPH_NONE)
+		return;
+	}
+	link_up(g, r->target);
+	for (uint64_t i = 0; i < r->leaders; i++) {
+		uint32_t n = graph_find(g, r->leader[i]);
+		if (n != GRAPH_NONE)
 			g->node[n].kind = ZS_DEFINITE;
 	}
 }
 
-/* The words, malloc'd; NULL when they are not all there. */
-static uint64_t *
-fetch(const struct segment *s, const struct zs_scan *scan)
+/* Do the words lie in the table, and in memory that is there? */
+static int
+fits(const struct segment *s, const struct zs_scan *scan)
 {
 	const struct zs_table *t = &s->h.graph;
 	struct stat st;
-	if (scan->words == 0 || scan->words > t->capacity ||
-	    scan->first > t->capacity - scan->words || fstat(s->fd, &st) != 0 ||
-	    scan->words > (uint64_t)st.st_blocks * 512 / 8)
-		return NULL;
-	uint64_t *words = malloc(scan->words * sizeof *words);
-	if (words && segment_read(s, t->offset + scan->first * sizeof *words,
-				  words, scan->words * sizeof *words) == 0)
-		return words;
-	free(words);
-	return NULL;
+	return scan->words && scan->words <= t->capacity &&
+	       scan->first <= t->capacity - scan->words &&
+	       fstat(s->fd, &st) == 0 &&
+	       scan->words <= (uint64_t)st.st_blocks * 512 / 8;
 }
 
 struct graph *
 graph_read(const struct segment *s, uint32_t number, const struct zs_scan *scan)
 {
-	uint64_t *words = fetch(s, scan);
-	struct graph *g = words ? calloc(1, sizeof *g) : NULL;
-	struct reader r = { .word = words, .end = scan->words, .g = g };
-	if (g) {
+	struct graph *g = NULL;
+	struct reader *r = calloc(1, sizeof *r);
+	if (r && fits(s, scan) && (g = calloc(1, sizeof *g))) {
+		r->seg = s;
+		r->g = g;
+		r->from = s->h.graph.offset + scan->first * 8;
+		r->left = scan->words;
 		g->scan = number;
 		g->begin = (double)scan->begin_ns * 1e-9;
 		g->end = (double)scan->end_ns * 1e-9;
-		read_words(&r);
+		read_words(r);
 		g->exact = !scan->edges_dropped &&
-			   !(scan->flags & ZS_SCAN_CUT) && !r.failed;
-		if (!g->slot) {
-			graph_free(g);
-			g = NULL;
-		}
+			   !(scan->flags & ZS_SCAN_CUT) && !r->failed;
+		free(r->target);
+		free(r->leader);
 	}
-	free(words);
+	free(r);
+	if (g && !g->slot) {
+		graph_free(g);
+		return NULL;
+	}
 	return g;
 }
 

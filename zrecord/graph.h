@@ -95,6 +95,7 @@ struct graph {
 	uint32_t tls_count;
 	struct graph_slot *slot; /* finds nodes by address */
 	uint32_t slots;
+	unsigned shift; /* of addresses: about a block */
 
 	/* of graph_solve */
 	uint32_t *holder;	 /* [nodes] GRAPH_NONE: none; see GRAPH_ROOT */

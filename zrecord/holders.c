@@ -7,7 +7,6 @@
 #include "types.h"
 #include "utf8.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -37,6 +36,7 @@ struct loss {
 	uint32_t scan; /* the last one that saw it lost */
 	double held_at, lost_at;
 	struct path *path; /* NULL: its holder is not known */
+	int still;	   /* it is among the last blocks */
 	UT_hash_handle hh;
 };
 
@@ -300,18 +300,32 @@ path_json(const struct process *p, const struct path *path, struct utf8 *json)
 	utf8_add(json, "]", 1);
 }
 
+/* The row of a chain, written when it is first needed. */
+static int64_t
+path_id(const struct process *p, struct writer *w, struct path *path,
+	struct utf8 *json)
+{
+	if (path && !path->id) {
+		path_json(p, path, json);
+		if (json->text)
+			path->id = writer_row(w, ROW_PATH, "t", json->text);
+	}
+	return path && path->id ? path->id : NO_INTEGER;
+}
+
 void
-holders_finish(struct process *p, struct writer *w)
+holders_losses(const struct process *p, struct writer *w)
 {
 	struct utf8 json = { 0 };
-	struct path *path, *next;
+	struct loss *l, *next;
 	if (!p->holders)
 		return;
-	HASH_ITER(hh, p->holders->paths, path, next)
+	HASH_ITER(hh, p->holders->losses, l, next)
 	{
-		path_json(p, path, &json);
-		if (json.text)
-			path->id = writer_row(w, ROW_PATH, "t", json.text);
+		if (l->still)
+			writer_row(w, ROW_LOSS, "iiddi", p->id,
+				   (int64_t)l->address, l->held_at, l->lost_at,
+				   path_id(p, w, l->path, &json));
 	}
 	free(json.text);
 }
@@ -331,10 +345,8 @@ holder_of_node(const struct holders *h, uint32_t node, struct holder *to)
 	}
 	if (by == GRAPH_NONE)
 		return;
-	if (by & GRAPH_ROOT)
-		to->root = roots_get(h->roots, by & ~GRAPH_ROOT)->id;
-	else
-		to->block = g->node[by].address;
+	to->by = by & GRAPH_ROOT ? -roots_get(h->roots, by & ~GRAPH_ROOT)->id
+				 : (int64_t)g->node[by].address;
 }
 
 void
@@ -344,7 +356,7 @@ holders_of(const struct process *p, uint64_t address, unsigned verdict,
 	const struct holders *h = p->holders;
 	const struct graph *g = h ? h->last : NULL;
 	struct loss *l = NULL;
-	*to = (struct holder){ .held_at = NAN, .lost_at = NAN };
+	*to = (struct holder){ 0 };
 	if (!g || verdict == ZS_UNSCANNED)
 		return;
 	uint32_t i = graph_find(g, address);
@@ -356,11 +368,8 @@ holders_of(const struct process *p, uint64_t address, unsigned verdict,
 		holder_of_node(h, i, to);
 	if (verdict == ZS_DEFINITE || verdict == ZS_INDIRECT)
 		HASH_FIND(hh, h->losses, &address, sizeof address, l);
-	if (l) {
-		to->held_at = l->held_at;
-		to->lost_at = l->lost_at;
-		to->last_holder = l->path ? l->path->id : 0;
-	}
+	if (l)
+		l->still = 1;
 }
 
 void

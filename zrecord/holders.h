@@ -16,21 +16,19 @@
 /* Reads the scans that have finished since the last call. */
 void holders_take(struct process *, struct writer *, struct catalog *);
 
-/* Writes the chains of last holders; before the blocks are written. */
-void holders_finish(struct process *, struct writer *);
-
-/* What is known of a block that the last scan judged.  0 and NaN: nothing. */
+/* What is known of a block that the last scan judged. */
 struct holder {
-	int64_t root;	 /* root_id, when a root holds it */
-	uint64_t block;	 /* else the address of the block that does */
-	uint64_t offset; /* in either, bytes; UINT64_MAX: blocks lie between
-			    that are not recorded */
-	int64_t type;	 /* type_id */
-	double held_at, lost_at; /* the scans between which it was lost */
-	int64_t last_holder;	 /* holder_path.path_id */
+	int64_t by;	 /* address of the block that holds it; negative: a
+			    root's root_id; 0: not known */
+	uint64_t offset; /* in it, bytes; UINT64_MAX: blocks lie between that
+			    are not recorded */
+	int64_t type;	 /* type_id; 0: not known */
 };
 void holders_of(const struct process *, uint64_t address, unsigned verdict,
 		struct holder *);
+
+/* When blocks that holders_of was asked for were lost, and by whom. */
+void holders_losses(const struct process *, struct writer *);
 
 void holders_free(struct process *);
 

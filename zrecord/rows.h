@@ -30,8 +30,9 @@ ROW(STACK_END,
     "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
     "WHERE stack_id=?1")
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
-	    "stack,thread,t,NULL,kind,fn,weight,type,root,holder,"
-	    "holder_offset,held_at,lost_at,last_holder FROM zrecord_blocks")
+	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
+	    "holder_offset FROM zrecord_blocks")
+ROW(LOSS, "INSERT OR REPLACE INTO loss_info VALUES (?,?,?,?,?)")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"

@@ -119,8 +119,12 @@ build_static(void)
 static NOINLINE void
 build_mapping(void)
 {
-	page = (void **)mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* between two that cannot be used, so that it stays one of its own */
+	char *three =
+	    mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	page = (void **)(three + 4096);
+	mprotect(page, 4096, PROT_READ | PROT_WRITE);
 	page[17] = alloc_block(1100);
 	say("mapped", page[17]);
 }

@@ -11,7 +11,7 @@ address() { awk -v n="$2" '$1 == "block" && $2 == n { print $3; exit }' "$T/$1.t
 why()
 {
 	"$ZLEAKS" why "$(address "$1" "$2")" "$T/$1.db" 2>&1 |
-		sed -n '2s/^ *//p' | sed 's/(tid [0-9]*)/(tid N)/; s/ at 0x[0-9a-f]*/ at ADDRESS/; s/ of [0-9.]* [KM]iB at/ at/'
+		sed -n '2s/^ *//p' | sed 's/(tid [0-9]*)/(tid N)/; s/ at 0x[0-9a-f]*/ at ADDRESS/; s/ of 4,096 bytes at/ at/'
 }
 retained()
 {
@@ -160,7 +160,7 @@ refuses 'no such stack' 2 'zleaks: why: roots.db: no live block of stack 99999' 
 refuses 'no address' 2 "zleaks: why: 'abc' is neither an address like 0x7f0012345670 nor a stack's number or fingerprint" \
     why abc "$T/roots.db"
 cp "$T/roots.db" "$T/old.db"
-sqlite3 "$T/old.db" 'alter table block_info rename column last_holder to unknown'
+sqlite3 "$T/old.db" 'alter table block_info rename column holder to unknown'
 refuses 'a report without holders' 3 'zleaks: old.db: an older zrecord wrote it, without who holds what' \
     roots "$T/old.db"
 check 'its leaks can be read all the same' grep -q definite \
