@@ -613,11 +613,11 @@ check_holders(sqlite3 *db)
 	       "ORDER BY h.address)");
 	expect(db, "indirect block", "268435456 8",
 	       "SELECT holder_address||' '||holder_offset FROM block_holder "
-	       "WHERE r.process_id=1 AND address=268435456+64");
+	       "WHERE process_id=1 AND address=268435456+64");
 	expect(db, "retained", "0.5 5 100 1,0.6 2 40 1",
 	       "SELECT group_concat(t||' '||blocks||' '||bytes||' '||"
 	       "direct_blocks) FROM root_retained JOIN root r USING (root_id) "
-	       "WHERE process_id=1");
+	       "WHERE r.process_id=1");
 	expect(db, "lost between", "0.5 0.6",
 	       "SELECT held_at||' '||lost_at FROM block WHERE process_id=1 AND "
 	       "address=268435456");
