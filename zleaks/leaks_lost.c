@@ -85,7 +85,7 @@ static char *
 mark_before(const struct leaks *l, const struct group *g, double t)
 {
 	sqlite3_stmt *st = recording_sql(
-	    l->recording, "SELECT label FROM mark_info WHERE process_id = ?1"
+	    l->recording, "SELECT label FROM mark WHERE process_id = ?1"
 			  " AND t <= ?2 ORDER BY t DESC LIMIT 1");
 	char *label = NULL;
 
