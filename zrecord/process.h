@@ -80,6 +80,8 @@ struct process {
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
 
+	struct holders *holders; /* holders.c; NULL: no scan so far */
+
 	/* finish */
 	enum stop_reason stopped;
 	uint64_t kind_blocks[5], kind_bytes[5]; /* by enum zs_verdict */
