@@ -57,7 +57,8 @@ load_clock(struct growth *g, struct clock *c)
 	}
 	sqlite3_finalize(st);
 	c->warm_up = trend_warm_up(c->times, c->count);
-	c->trend = trend_judge(c->live, c->live_count, c->times, c->count);
+	trend_grid(&c->grid, c->times, c->count);
+	c->trend = trend_judge(c->live, c->live_count, &c->grid);
 }
 
 /* Position of a sample; a number that is not there belongs to the one before
@@ -133,8 +134,8 @@ finish_curve(struct growth *g, struct curve *c)
 		c->first = p ? *p : (struct point){ 0, 0, 0 };
 		p = trend_at(c->points, c->point_count, clock->count - 1);
 		c->last = p ? *p : (struct point){ 0, 0, 0 };
-		c->trend = trend_judge(c->points, c->point_count, clock->times,
-				       clock->count);
+		c->trend =
+		    trend_judge(c->points, c->point_count, &clock->grid);
 		if (curve_passes(g, c)) {
 			if (g->curve_count == g->curve_room) {
 				g->curve_room =

@@ -20,6 +20,7 @@ struct clock {
 	double *times;
 	size_t count;
 	size_t warm_up;
+	struct trend_grid grid;
 	/* the process as a whole */
 	struct point *live;
 	size_t live_count;
