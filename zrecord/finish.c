@@ -4,6 +4,7 @@
  */
 #include "blocks.h"
 #include "events.h"
+#include "marks.h"
 #include "points.h"
 #include "process.h"
 #include "report.h"
@@ -17,8 +18,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-
-enum { LABEL_MAX = 1024 };
 
 static void
 write_threads(const struct process *p, struct writer *w)
@@ -55,24 +54,6 @@ write_zones(const struct process *p, struct writer *w)
 		writer_row(w, ROW_ZONE, "iit", p->id, (int64_t)i, z[i].name);
 	}
 	free(z);
-}
-
-static void
-write_marks(const struct process *p, struct writer *w)
-{
-	uint32_t n;
-	const struct segment *seg = &p->seg;
-	struct zs_mark *m = segment_table(seg, &seg->h.marks, &n);
-	for (uint32_t i = 0; i < n; i++) {
-		char *label = segment_string(seg, m[i].label, LABEL_MAX);
-		if (!label)
-			continue;
-		utf8_clean(label);
-		writer_row(w, ROW_MARK, "idt", p->id, (double)m[i].t_ns * 1e-9,
-			   label);
-		free(label);
-	}
-	free(m);
 }
 
 /* What only some recordings have. */
@@ -228,7 +209,7 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 		stacks_write(p, w, c);
 	write_zones(p, w);
 	write_threads(p, w);
-	write_marks(p, w);
+	marks_write(p, w);
 	points_write(p, w);
 	write_particulars(p, w);
 	sample_totals(p, w);

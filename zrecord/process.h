@@ -71,6 +71,8 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
+	uint32_t marks; /* of the segment's that were looked at */
+
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
 

@@ -38,7 +38,7 @@ ROW(STACK_SAMPLE, "INSERT INTO stack_sample VALUES (?,?,?,?)")
 ROW(POINT, "INSERT INTO trace_point VALUES (?,?,?)")
 ROW(POINT_COUNT, "INSERT INTO trace_info VALUES (?,?,?,?)")
 ROW(HISTORY, "INSERT INTO history VALUES (?,?,?,?,?)")
-ROW(MARK, "INSERT INTO mark_info VALUES (?,?,?)")
+ROW(MARK, "INSERT INTO mark_info VALUES (?,?,?,?,?)")
 /* thin.c: ?1 process, ?2 distance.  The end of a row's steps: */
 #define STEP_END(t) "((" t "sample+?2-1)/?2*?2)"
 #define LAST_SAMPLE "(SELECT max(sample) FROM sample WHERE process_id=?1)"

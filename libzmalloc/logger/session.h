@@ -43,7 +43,7 @@
 #include "../os/trace_codes.h"
 
 #define ZS_MAGIC   UINT64_C(0x3153534d4c414d5a) /* "ZMALMSS1" */
-#define ZS_VERSION 3u
+#define ZS_VERSION 4u
 
 /* ---- size classes ----------------------------------------------------- */
 
@@ -443,8 +443,11 @@ struct zs_group {
 
 struct zs_mark {
 	uint64_t t_ns;
-	uint64_t label; /* offset of a NUL-terminated string */
+	uint64_t label; /* offset of a NUL-terminated string; several marks
+			   may share one */
+	uint64_t live_blocks, live_bytes;
 };
+static_assert(sizeof(struct zs_mark) == 32, "mark size");
 
 /* ---- history ---------------------------------------------------------- */
 
