@@ -321,6 +321,7 @@ judge(struct trend *t, const struct floors *f)
 			      !material(highest(f) - f->held[0], f->held[0]) };
 
 	t->held = rise;
+	t->late = e.late;
 	if (e.material && e.chance >= fmin(TREND_CHANCE, e.most) &&
 	    e.lineness >= TREND_LINE && e.late >= TREND_LATE) {
 		t->verdict = TREND_GROWING;

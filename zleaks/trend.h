@@ -59,6 +59,7 @@ struct trend {
 	 * last sample; NAN with fewer than two samples */
 	double bytes_per_second;
 	double held; /* rise of what is held over the span, bytes */
+	double late; /* the rise of its second half, 1: as that of the first */
 };
 
 /* At which samples of a process its curves are looked at: evenly in time,
