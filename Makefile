@@ -169,6 +169,7 @@ $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	  -fno-builtin -o $@ $(filter %.c %.o,$^) $(O)/libzmalloc.a $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
 
 $(O)/tests/unit/growth_rates: $(O)/obj/zleaks/trend.o
+$(O)/tests/unit/thin_day: $(filter-out %/main.o,$(zrecord_obj))
 
 # -O1 -fno-inline: stacks that a test can name; no builtin malloc: none is optimised away.
 $(O)/tests/%: tests/%.c

@@ -59,11 +59,12 @@ struct process {
 	double start; /* monotonic seconds of the session's zero */
 	double next_sample;
 	double interval;
-	uint32_t samples;      /* number of the next one, in steps */
-	uint32_t step;	       /* from one sample to the next; see thin.h */
-	uint32_t taken;	       /* samples that the report has */
-	uint64_t stack_rows;   /* written so far */
-	uint32_t stack_stride; /* samples between two rows of one stack */
+	uint32_t samples;    /* number of the next one */
+	uint32_t taken;	     /* samples that the report has */
+	uint32_t step;	     /* distance of those that were merged; thin.h */
+	uint32_t merged;     /* number of the last one that was looked at */
+	uint32_t fine;	     /* so many at each end are not merged */
+	uint64_t stack_rows; /* that the report has */
 	struct class_state *classes[ZS_ZONES_MAX];
 	struct stack_state *stacks;
 	uint32_t stack_count;
