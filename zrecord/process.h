@@ -59,12 +59,13 @@ struct process {
 	double start; /* monotonic seconds of the session's zero */
 	double next_sample;
 	double interval;
-	uint32_t samples;    /* number of the next one */
-	uint32_t taken;	     /* samples that the report has */
-	uint32_t step;	     /* distance of those that were merged; thin.h */
-	uint32_t merged;     /* number of the last one that was looked at */
-	uint32_t fine;	     /* so many at each end are not merged */
-	uint64_t stack_rows; /* that the report has */
+	uint32_t samples; /* number of the next one */
+	uint32_t taken;	  /* samples that the report has */
+	uint32_t step;	  /* distance of those that were merged; thin.h */
+	uint32_t merged, premerged; /* up to these numbers; thin.c */
+	uint32_t looked;	    /* the last one that thin.c has seen */
+	uint32_t fine;		    /* so many at each end are not merged */
+	uint64_t stack_rows;	    /* that the report has */
 	struct class_state *classes[ZS_ZONES_MAX];
 	struct stack_state *stacks;
 	uint32_t stack_count;

@@ -9,6 +9,7 @@ enum {
 	STACK_BYTES = 400,	/* a stack with its share of the locations */
 	FIXED_BYTES = 64 << 10, /* what a process writes at its end */
 	STEP_MAX = 1 << 28,
+	STEP_PARTS = 32,
 	FINE_LEAST = 8
 };
 
@@ -21,10 +22,12 @@ thin_begin(struct process *p)
 	p->fine = fine < FINE_MAX ? (uint32_t)fine : FINE_MAX;
 }
 
-/* Merges the samples behind `from` up to `to`; `to` is a multiple of the
- * distance, or the last sample.  Returns the number of rows that went. */
+/* Merges the samples behind `from` up to `to` to that distance, of which `to`
+ * is a multiple, or it is the last sample.  Returns the number of rows that
+ * went. */
 static int64_t
-merge(struct process *p, struct writer *w, uint32_t from, uint32_t to)
+merge(struct process *p, struct writer *w, uint32_t step, uint32_t from,
+      uint32_t to)
 {
 	static const enum row rows[] = { ROW_THIN_CLASSES, ROW_MOVE_CLASSES,
 					 ROW_THIN_STACKS, ROW_MOVE_STACKS,
@@ -32,7 +35,7 @@ merge(struct process *p, struct writer *w, uint32_t from, uint32_t to)
 	int64_t gone = 0;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		writer_row(w, rows[i], "iiii", p->id, (int64_t)p->step,
+		writer_row(w, rows[i], "iiii", p->id, (int64_t)step,
 			   (int64_t)from, (int64_t)to);
 		int64_t n = w->failed ? 0 : sqlite3_changes(w->db);
 		if (rows[i] == ROW_MOVE_CLASSES || rows[i] == ROW_MOVE_STACKS)
@@ -44,7 +47,6 @@ merge(struct process *p, struct writer *w, uint32_t from, uint32_t to)
 			p->taken -= (uint32_t)n;
 	}
 	w->thinned += (uint64_t)gone;
-	p->merged = to;
 	return gone;
 }
 
@@ -55,22 +57,36 @@ old_enough(const struct process *p)
 	return p->samples > p->fine ? p->samples - p->fine - 1 : 0;
 }
 
+/* Merges what is old enough and lies behind *done, which becomes its end. */
+static void
+merge_to(struct process *p, struct writer *w, uint32_t step, uint32_t *done)
+{
+	uint32_t from = *done > p->fine ? *done : p->fine;
+	uint32_t to = step > 1 ? old_enough(p) / step * step : 0;
+
+	if (to > from) {
+		merge(p, w, step, from, to);
+		*done = to;
+	}
+}
+
 void
 thin_process(struct process *p, struct writer *w)
 {
-	uint32_t old = old_enough(p), from = p->merged;
+	uint32_t old = old_enough(p);
 
-	if (old < p->merged + THIN_BATCH || old <= p->fine)
+	if (old < p->looked + THIN_BATCH || old <= p->fine)
 		return;
+	p->looked = old;
 	while ((old - p->fine) / p->step > MIDDLE_MAX && p->step < STEP_MAX) {
 		p->step *= 2;
-		from = 0; /* what was merged before as well */
+		p->merged = 0; /* what was merged before as well */
 	}
-	if (from < p->fine)
-		from = p->fine;
-	uint32_t to = old / p->step * p->step;
-	if (p->step > 1 && to > from)
-		merge(p, w, from, to);
+	merge_to(p, w, p->step, &p->merged);
+	/* what waits for the end of a long step is at a short one */
+	if (p->premerged < p->merged)
+		p->premerged = p->merged;
+	merge_to(p, w, p->step / STEP_PARTS, &p->premerged);
 }
 
 /* Twice the distance, half of what stays as it is. */
@@ -84,7 +100,10 @@ thin_more(struct process *p, struct writer *w, int last)
 	uint32_t to = old_enough(p) / p->step * p->step;
 	if (last && !p->fine)
 		to = p->samples;
-	return to > p->fine ? merge(p, w, p->fine, to) : 0;
+	if (to <= p->fine)
+		return 0;
+	p->merged = to;
+	return merge(p, w, p->step, p->fine, to);
 }
 
 static int64_t
