@@ -35,6 +35,7 @@ struct top_stack {
 	int64_t late_blocks, late_bytes; /* of those, which came after the
 					    warm-up, or between the marks */
 	int64_t gained; /* what it gained there since, at most; UNKNOWN */
+	enum { BY_BLOCKS, BY_CURVE, BY_CURVE_OF_SIZES } known;
 };
 
 struct curve {
@@ -104,14 +105,17 @@ void growth_keep(struct growth *, struct curve *c);
 
 /* ---- growth_memory.c */
 
-/* How much of what the process gained since the warm-up is live heap. */
+/* How much of what the process gained between warm-up and clean-up is live
+ * heap; the rest is rounding up to size classes, the recorder's tags, or memory
+ * that is free in the heap or was not allocated from it. */
 struct explained {
-	int64_t rss, live; /* bytes gained */
-	double share;	   /* of rss that live is; NAN: it gained nothing to
-			      speak of, or it is not known */
+	int64_t rss, live, slack, tags; /* bytes gained */
+	double share;			/* of rss that live is; NAN: it gained
+					   nothing to speak of, or it is not known */
+	struct trend trend;		/* of rss */
 };
 void growth_memory(struct growth *, struct clock *);
-struct explained growth_explained(const struct clock *);
+struct explained growth_explained(const struct growth *, const struct clock *);
 
 /* ---- growth_sums.c */
 
@@ -129,6 +133,8 @@ void growth_rounds_free(struct growth *);
 
 /* ---- top.c */
 
+/* Keeps the TOP_STACKS that gained most, in order. */
+void top_insert(struct top_stack *top, size_t *count, const struct top_stack *);
 /* Fills `top` of growing curves, and of rounds. */
 void growth_top_stacks(struct growth *);
 

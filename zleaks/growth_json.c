@@ -140,9 +140,9 @@ rounds_json(const struct growth *g, const struct rounds *r)
 }
 
 static json_t *
-memory_json(const struct clock *c)
+memory_json(const struct growth *g, const struct clock *c)
 {
-	struct explained e = growth_explained(c);
+	struct explained e = growth_explained(g, c);
 	json_t *list = json_checked(json_array());
 
 	for (size_t i = 0; i < c->rss_count; i++) {
@@ -156,10 +156,12 @@ memory_json(const struct clock *c)
 			      page_json_int(m ? m->bytes : UNKNOWN))));
 	}
 	return json_checked(json_pack(
-	    "{s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "pid",
+	    "{s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "pid",
 	    (json_int_t)c->process->pid, "rss_gained", (json_int_t)e.rss,
-	    "live_gained", (json_int_t)e.live, "heap_share",
-	    json_number_or_null(e.share), "growing", verdict_json(&c->trend),
+	    "live_gained", (json_int_t)e.live, "slack_gained",
+	    (json_int_t)e.slack, "recorder_gained", (json_int_t)e.tags,
+	    "heap_share", json_number_or_null(e.share), "rss_growing",
+	    verdict_json(&e.trend), "growing", verdict_json(&c->trend),
 	    "confidence", confidence_json(&c->trend), "samples", list));
 }
 
@@ -183,7 +185,7 @@ growth_json(const struct growth *g, FILE *out)
 	json_out_array_end(&o);
 	json_out_array(&o, "memory");
 	for (size_t i = 0; i < r->process_count; i++)
-		json_out_element(&o, memory_json(&g->clocks[i]));
+		json_out_element(&o, memory_json(g, &g->clocks[i]));
 	json_out_array_end(&o);
 	json_out_end(&o);
 }

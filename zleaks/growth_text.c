@@ -2,7 +2,7 @@
  * growth_text.c - growth as a page: for each process its curve as a whole, a
  * table of curves, and for those that grow who is behind them.
  */
-#include "growth.h"
+#include "growth_page.h"
 #include "table.h"
 #include "text.h"
 #include "units.h"
@@ -11,15 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TOP_SHOWN = 3, ROUNDS_SHOWN = 5 };
-
-struct page {
-	const struct growth *growth;
-	struct style style;
-	FILE *out;
-	int in_list; /* of one-line processes */
-};
 
 static char *
 spark(const struct page *page, const struct clock *clock,
@@ -82,32 +73,51 @@ print_curve(const struct page *page, const struct clock *c, const char *name,
 	free(curve);
 }
 
+/* A part of the growth as a share of it, when it is one. */
+static void
+print_share(int64_t part, int64_t all, const char *what, FILE *out)
+{
+	double share = (double)part / (double)all;
+
+	if (share >= 0.01)
+		fprintf(out, ", %s %.0f %%", what, 100 * share);
+}
+
 /* What of the process's growth the live heap is. */
 static void
-print_explained(const struct clock *c, FILE *out)
+print_explained(const struct page *page, const struct clock *c)
 {
-	struct explained e = growth_explained(c);
+	struct explained e = growth_explained(page->growth, c);
+	FILE *out = page->out;
 	char a[32], b[32];
 
+	if (c->rss_count == 0)
+		return;
+	fputs(", ", out);
+	print_verdict(&e.trend, out);
 	if (c->mapped_count)
 		fprintf(
-		    out, ", mapped by the heap %s -> %s",
+		    out, "\nmapped by the heap: %s -> %s\n",
 		    message_bytes(a, sizeof a, count_shown(c->mapped[0].bytes)),
 		    message_bytes(
 			b, sizeof b,
 			count_shown(c->mapped[c->mapped_count - 1].bytes)));
-	fputc('\n', out);
 	if (isnan(e.share))
 		return;
 	fprintf(out,
-		"           of its growth since the warm-up, %s, the live "
-		"heap explains ",
-		message_bytes(a, sizeof a, count_shown(e.rss)));
-	if (e.share > 1)
-		fputs("all", out);
-	else
-		fprintf(out, "%.0f %%", 100 * e.share);
+		"Of RSS's growth since the warm-up, %s, the live heap "
+		"explains %.0f %%",
+		message_bytes(a, sizeof a, count_shown(e.rss)),
+		e.share > 1 ? 100.0 : 100 * e.share);
+	print_share(e.slack, e.rss, "rounding up to size classes", out);
+	print_share(e.tags, e.rss, "the recorder's 16 bytes a block", out);
 	fputc('\n', out);
+	if (e.trend.verdict == TREND_GROWING &&
+	    (double)(e.live + e.slack + e.tags) < (double)e.rss / 2)
+		fputs("The rest is free memory in the heap, or did not come "
+		      "from malloc (mmap, an allocator\nof the program's own "
+		      "such as python's: PYTHONMALLOC=malloc shows it)\n",
+		      out);
 }
 
 static void
@@ -130,8 +140,7 @@ print_process(const struct page *page, const struct clock *c)
 		fputc('\n', page->out);
 	}
 	print_curve(page, c, "RSS      ", c->rss, c->rss_count);
-	if (c->rss_count)
-		print_explained(c, page->out);
+	print_explained(page, c);
 	fputc('\n', page->out);
 }
 
@@ -265,140 +274,21 @@ new_table(enum by by)
 	return table_new(used, n, "  ");
 }
 
-/* ---- who is behind it ------------------------------------------------- */
-
-/* "zone x, size class 64" or "thread main" */
-static void
-print_key(const struct page *page, const struct curve *c)
-{
-	FILE *out = page->out;
-	char m[32];
-
-	if (page->growth->settings->by == BY_THREAD) {
-		char *name = growth_thread_name(page->growth, c);
-		fprintf(out, "thread %s", name);
-		free(name);
-		return;
-	}
-	fprintf(out, "zone %s", c->zone ? c->zone : "?");
-	if (c->size_class != UNKNOWN)
-		fprintf(
-		    out, ", size class %s",
-		    message_number(m, sizeof m, count_shown(c->size_class)));
-}
-
-static void
-print_behind(const struct page *page, const struct curve *c)
-{
-	const struct growth *g = page->growth;
-	char n[UNITS_BYTES], m[32], rate[UNITS_BYTES];
-	FILE *out = page->out;
-
-	fprintf(out, "%sgrowing%s  ", page->style.red, page->style.off);
-	print_key(page, c);
-	fprintf(out, ": %s bytes, %s, confidence %s\n",
-		units_change(n, curve_gain(c)),
-		units_rate(rate, c->trend.bytes_per_second),
-		trend_confidences[c->trend.confidence]);
-	if (c->top_count == 0)
-		fputs("  none of it was alive at the end; try --by=stack\n",
-		      out);
-	for (size_t i = 0; i < c->top_count && i < TOP_SHOWN; i++) {
-		const struct top_stack *t = &c->top[i];
-		char of[32];
-		fprintf(out, "  %s bytes since the warm-up",
-			t->gained == UNKNOWN ? "?"
-					     : units_change(n, t->gained));
-		fprintf(out,
-			" (%s bytes in %s blocks alive at the end), from\n",
-			message_number(of, sizeof of, count_shown(t->bytes)),
-			message_number(m, sizeof m, count_shown(t->blocks)));
-		stack_print(stacks_get(g->stacks, t->stack_id), &page->style,
-			    "  ", out);
-	}
-	fputc('\n', out);
-}
-
-/* ---- from mark to mark ------------------------------------------------ */
-
-static void
-print_rounds_stacks(const struct page *page, const struct rounds *r)
-{
-	for (size_t i = 0; i < r->top_count && i < TOP_SHOWN; i++) {
-		const struct top_stack *t = &r->top[i];
-		fprintf(page->out, "  %+.2f blocks, %+.1f bytes each%s, from\n",
-			(double)t->late_blocks / r->blocks_steps,
-			(double)t->late_bytes / r->blocks_steps,
-			r->by_curves ? ", by samples" : "");
-		stack_print(stacks_get(page->growth->stacks, t->stack_id),
-			    &page->style, "  ", page->out);
-	}
-}
-
-static void
-print_rounds(const struct page *page, const struct rounds *r)
-{
-	const struct style *style = &page->style;
-	int grows = r->trend.verdict == TREND_GROWING;
-	FILE *out = page->out;
-	char n[32], m[32];
-
-	fprintf(out,
-		"%sper mark%s  \"%s\": %+.2f blocks and %+.1f bytes each, ",
-		grows ? style->red : style->bold, style->off, r->label,
-		r->blocks, r->bytes);
-	fprintf(out, "sd %.3g and %.3g, over the last %s of %s; ", r->blocks_sd,
-		r->bytes_sd, message_number(n, sizeof n, r->steps),
-		message_number(m, sizeof m, r->marks));
-	if (r->trend.verdict == TREND_TOO_SHORT)
-		fputs("too few to say whether it grows\n", out);
-	else
-		fprintf(out, "%sgrowing, confidence %s\n", grows ? "" : "not ",
-			trend_confidences[r->trend.confidence]);
-	print_rounds_stacks(page, r);
-	fputc('\n', out);
-}
-
-static void
-print_all_rounds(const struct page *page, const struct clock *clock)
-{
-	const struct growth *g = page->growth;
-	size_t shown = 0, left = 0;
-
-	for (size_t i = 0; i < g->rounds_count; i++) {
-		if (g->rounds[i].clock != clock)
-			continue;
-		if (shown++ < ROUNDS_SHOWN)
-			print_rounds(page, &g->rounds[i]);
-		else
-			left++;
-	}
-	if (left)
-		fprintf(page->out, "%zu more labels of marks in --json\n\n",
-			left);
-}
-
-/* ---- a stack of its own ----------------------------------------------- */
-
-static void
-print_stack(const struct page *page, const struct curve *c)
-{
-	const struct stack *stack =
-	    stacks_get(page->growth->stacks, c->stack_id);
-	char n[UNITS_BYTES], rate[UNITS_BYTES];
-
-	fprintf(
-	    page->out,
-	    "%sgrowing%s  %s bytes, %s, confidence %s; fingerprint %016" PRIx64
-	    "\n",
-	    page->style.red, page->style.off, units_change(n, curve_gain(c)),
-	    units_rate(rate, c->trend.bytes_per_second),
-	    trend_confidences[c->trend.confidence], stack->fingerprint);
-	stack_print(stack, &page->style, "  ", page->out);
-	fputc('\n', page->out);
-}
-
 /* ---- the page --------------------------------------------------------- */
+
+static void
+print_table(const struct page *page, size_t at, size_t end)
+{
+	struct table *t = new_table(page->growth->settings->by);
+
+	for (size_t i = at; i < end; i++)
+		row(page, t, &page->growth->curves[i]);
+	if (end > at) {
+		table_flush(t, page->out);
+		fputc('\n', page->out);
+	}
+	table_free(t);
+}
 
 static size_t
 print_section(struct page *page, const struct clock *clock, size_t at)
@@ -417,24 +307,9 @@ print_section(struct page *page, const struct clock *clock, size_t at)
 	}
 	end_list(page);
 	print_process(page, clock);
-	print_all_rounds(page, clock);
-	if (end > at) {
-		struct table *t = new_table(g->settings->by);
-		for (size_t i = at; i < end; i++)
-			row(page, t, &g->curves[i]);
-		table_flush(t, page->out);
-		table_free(t);
-		fputc('\n', page->out);
-	}
-	for (size_t i = at; i < end; i++) {
-		const struct curve *c = &g->curves[i];
-		if (c->trend.verdict != TREND_GROWING)
-			continue;
-		if (g->settings->by == BY_STACK)
-			print_stack(page, c);
-		else
-			print_behind(page, c);
-	}
+	growth_print_rounds(page, clock);
+	growth_print_findings(page, at, end);
+	print_table(page, at, end);
 	return end;
 }
 

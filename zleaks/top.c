@@ -9,10 +9,11 @@
  * have gained more than the lesser of the two: a stack that merely holds much
  * has no young blocks, one whose blocks come and go has no rise.
  *
- * What was freed before the end has left no block: of rounds the stacks' curves
- * tell then, of the rest `growth --by=stack`.
+ * What was freed before the end has left no block, nor has a program that still
+ * runs: then the stacks' curves alone tell (risers.c).
  */
 #include "growth.h"
+#include "risers.h"
 
 #include "text.h"
 
@@ -233,9 +234,8 @@ by_owner_and_late(const struct share *a, const struct share *b)
 	       (a->key.stack_id < b->key.stack_id);
 }
 
-/* Keeps the best TOP_STACKS, in order. */
-static void
-insert(struct top_stack *top, size_t *count, const struct top_stack *t)
+void
+top_insert(struct top_stack *top, size_t *count, const struct top_stack *t)
 {
 	size_t at = *count;
 
@@ -279,7 +279,8 @@ rank_one(struct growth *g, sqlite3_stmt *st, struct share *s)
 
 	s->top.gained = r ? gained_in_rounds(&stack, r, &s->top)
 			  : gained_in_curve(&stack, &s->top);
-	insert(r ? r->top : c->top, r ? &r->top_count : &c->top_count, &s->top);
+	top_insert(r ? r->top : c->top, r ? &r->top_count : &c->top_count,
+		   &s->top);
 	curve_free(&stack);
 }
 
@@ -302,53 +303,7 @@ rank(struct growth *g, struct share *shares)
 	sqlite3_finalize(st);
 }
 
-/* ---- rounds whose blocks were freed before the end --------------------- */
-
-/* What all stacks have gained between the samples within the rounds. */
-static void
-rank_by_curves(struct growth *g, struct rounds *r)
-{
-	const struct clock *c = r->clock;
-	size_t from = 0, to = c->count - 1;
-	sqlite3_stmt *st = recording_sql(
-	    g->recording,
-	    "SELECT stack_id, b1 - b0, y1 - y0 FROM (SELECT stack_id,"
-	    " coalesce((SELECT live_blocks FROM stack_sample s WHERE"
-	    "  s.stack_id = i.stack_id AND sample <= ?2 ORDER BY sample DESC"
-	    "  LIMIT 1), 0) AS b0,"
-	    " coalesce((SELECT live_bytes FROM stack_sample s WHERE"
-	    "  s.stack_id = i.stack_id AND sample <= ?2 ORDER BY sample DESC"
-	    "  LIMIT 1), 0) AS y0,"
-	    " (SELECT live_blocks FROM stack_sample s WHERE"
-	    "  s.stack_id = i.stack_id AND sample <= ?3 ORDER BY sample DESC"
-	    "  LIMIT 1) AS b1,"
-	    " (SELECT live_bytes FROM stack_sample s WHERE"
-	    "  s.stack_id = i.stack_id AND sample <= ?3 ORDER BY sample DESC"
-	    "  LIMIT 1) AS y1 FROM stack_info i WHERE process_id = ?1)"
-	    " WHERE y1 > y0 ORDER BY y1 - y0 DESC LIMIT ?4");
-
-	while (from + 1 < c->count && c->times[from] < r->from)
-		from++;
-	while (to > from && c->times[to] > r->to)
-		to--;
-	double share = (c->times[to] - c->times[from]) / (r->to - r->from) *
-		       (double)r->steps / r->blocks_steps;
-	sqlite3_bind_int64(st, 1, c->process->process_id);
-	sqlite3_bind_int64(st, 2, c->numbers[from]);
-	sqlite3_bind_int64(st, 3, c->numbers[to]);
-	sqlite3_bind_int64(st, 4, TOP_STACKS);
-	r->by_curves = 1;
-	r->top_count = 0;
-	while (to > from && recording_step(g->recording, st)) {
-		struct top_stack t = { .stack_id = column_int(st, 0) };
-		/* as if the samples stood at the marks */
-		t.late_blocks = (int64_t)((double)column_int(st, 1) / share);
-		t.late_bytes = (int64_t)((double)column_int(st, 2) / share);
-		t.gained = t.late_bytes;
-		insert(r->top, &r->top_count, &t);
-	}
-	sqlite3_finalize(st);
-}
+/* ---- all of it -------------------------------------------------------- */
 
 /* Where what is alive is nearly what the marks say, they differ by what came
  * at the edges: the marks are right. */
@@ -370,7 +325,7 @@ finish_rounds(struct growth *g, struct rounds *r)
 	for (size_t i = 0; i < r->top_count; i++)
 		known += (double)r->top[i].late_bytes;
 	if (rise > 0 && known < rise / 2 && r->to > r->from)
-		rank_by_curves(g, r);
+		risers_of_rounds(g, r);
 	else
 		trim_steps(r);
 	if (!(rise > 0))
@@ -378,11 +333,25 @@ finish_rounds(struct growth *g, struct rounds *r)
 	drop_idle(r->top, &r->top_count);
 }
 
+static void
+finish_curve(struct growth *g, struct risers *risers, struct curve *c)
+{
+	double known = 0;
+
+	for (size_t i = 0; i < c->top_count; i++)
+		known += (double)whole(c->top[i].gained);
+	if (c->trend.verdict == TREND_GROWING && g->settings->by != BY_STACK &&
+	    g->settings->by != BY_THREAD && known < c->trend.held / 2)
+		risers_of_curve(g, risers, c);
+	drop_idle(c->top, &c->top_count);
+}
+
 void
 growth_top_stacks(struct growth *g)
 {
 	struct wanted *wanted = find_growing(g), *w, *next_w;
 	struct share *shares = NULL, *s, *next_s;
+	struct risers risers = { 0 };
 
 	if (wanted || g->rounds_count)
 		shares = share_out(g, wanted);
@@ -390,7 +359,7 @@ growth_top_stacks(struct growth *g)
 	if (shares)
 		rank(g, shares);
 	for (size_t i = 0; i < g->curve_count; i++)
-		drop_idle(g->curves[i].top, &g->curves[i].top_count);
+		finish_curve(g, &risers, &g->curves[i]);
 	for (size_t i = 0; i < g->rounds_count; i++)
 		finish_rounds(g, &g->rounds[i]);
 	HASH_ITER(hh, wanted, w, next_w)
@@ -403,4 +372,5 @@ growth_top_stacks(struct growth *g)
 		HASH_DEL(shares, s);
 		free(s);
 	}
+	risers_free(&risers);
 }

@@ -345,6 +345,12 @@ trend_judge(const struct point *points, size_t n, const struct trend_grid *g)
 			     g->length;
 	if (g->windows == 0)
 		return t;
+	if (n == 0 || points[n - 1].at <= g->at[0]) {
+		/* a constant: most of all stacks */
+		t.verdict = TREND_STEADY;
+		t.confidence = TREND_HIGH;
+		return t;
+	}
 	find_floors(&f, g, points, n);
 	judge(&t, &f);
 	if (t.verdict == TREND_GROWING)

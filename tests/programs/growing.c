@@ -1,7 +1,7 @@
 /*
  * growing.c - memory over time in a known shape:
  *   growing KIND SEED [MILLISECONDS]
- * in steps of two milliseconds, MILLISECONDS in all (600).  KIND:
+ * in steps of two milliseconds, MILLISECONDS in all (1000).  KIND:
  *   steady     a block of 64 bytes is kept at each step
  *   request    requests come at random; each keeps 3 blocks of 48 bytes
  *              and sets the mark "request"
@@ -155,7 +155,7 @@ step(const char *kind, double part, double at, int height)
 int
 main(int argc, char **argv)
 {
-	double length = argc > 3 ? atof(argv[3]) * 1e-3 : 0.6;
+	double length = argc > 3 ? atof(argv[3]) * 1e-3 : 1.0;
 	const char *kind = argc > 1 ? argv[1] : "steady";
 
 	state = argc > 2 ? strtoull(argv[2], NULL, 10) * 77777 + 1 : 1;

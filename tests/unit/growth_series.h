@@ -100,19 +100,20 @@ filling(struct series *s)
 	s->value[i] = top * (1 - exp(-part(s, i) / tau)) + sd * gauss(s);
 }
 
-/* A collector: up by and by, down at once; periods vary by a fifth. */
+/* A collector: up by and by, down at once; periods vary by that part. */
 static inline void
-saw(struct series *s, double periods, double high, double rise, double sd)
+saw(struct series *s, double periods, double vary, double high, double rise,
+    double sd)
 {
 	double phase = uniform(s), length = 1 / periods, floor = 1e5;
 	double step = 1.0 / (double)s->samples;
-	double now = length * between(s, 0.8, 1.2);
+	double now = length * between(s, 1 - vary, 1 + vary);
 	EACH(s)
 	{
 		phase += step / now;
 		if (phase >= 1) {
 			phase -= 1;
-			now = length * between(s, 0.8, 1.2);
+			now = length * between(s, 1 - vary, 1 + vary);
 		}
 		s->value[i] =
 		    floor + high * phase + rise * part(s, i) + sd * gauss(s);
@@ -123,7 +124,16 @@ static inline void
 saw_tooth(struct series *s)
 {
 	double high = between(s, 1e4, 1e6);
-	saw(s, between(s, 4, 4 + (double)s->samples / 6), high, 0,
+	saw(s, between(s, 4, 4 + (double)s->samples / 6), 0.2, high, 0,
+	    high * between(s, 0, 0.03));
+}
+
+/* As even as a clock: its beat with the windows must not look like growth. */
+static inline void
+even_saw(struct series *s)
+{
+	double high = between(s, 1e4, 1e6);
+	saw(s, between(s, 4, 4 + (double)s->samples / 6), 0, high, 0,
 	    high * between(s, 0, 0.03));
 }
 
@@ -218,7 +228,7 @@ static inline void
 rising_saw(struct series *s)
 {
 	double high = between(s, 1e4, 1e6);
-	saw(s, between(s, 6, 6 + (double)s->samples / 8), high,
+	saw(s, between(s, 6, 6 + (double)s->samples / 8), 0.2, high,
 	    high * between(s, 0.3, 2), high * between(s, 0, 0.03));
 }
 
@@ -264,6 +274,7 @@ static const struct kind kinds[] = {
 	{ "warm-up, then flat", warm_up, 0 },
 	{ "filling up", filling, 0 },
 	{ "saw-tooth", saw_tooth, 0 },
+	{ "saw-tooth, even", even_saw, 0 },
 	{ "one step", one_step, 0 },
 	{ "two steps", two_steps, 0 },
 	{ "falling", falling, 0 },
