@@ -162,7 +162,12 @@ risers_of_curve(struct growth *g, struct risers *risers, struct curve *c)
 	memcpy(old, c->top, sizeof old);
 	c->top_count = 0;
 	find_risers(risers, c);
-	recall_blocks(c, old, n);
+	if (c->top_count) {
+		recall_blocks(c, old, n);
+	} else {
+		memcpy(c->top, old, sizeof old);
+		c->top_count = n;
+	}
 }
 
 /* ---- rounds ----------------------------------------------------------- */

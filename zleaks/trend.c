@@ -136,13 +136,15 @@ find_floors(struct floors *f, const struct trend_grid *g,
 	f->count = g->windows;
 	f->looks = g->windows * g->looks;
 	for (unsigned w = 0; w < g->windows; w++) {
+		const struct point *first = next;
 		for (unsigned i = 0; i < g->looks; i++) {
 			size_t at = g->at[w * g->looks + i];
 			while (next < end && next->at <= at)
 				now = (double)next++->bytes;
 			seen[i] = now;
 		}
-		qsort(seen, g->looks, sizeof *seen, by_size);
+		if (next != first)
+			qsort(seen, g->looks, sizeof *seen, by_size);
 		floor[w] = seen[0];
 		f->level[w] = level_of(seen, g->looks);
 	}
@@ -332,6 +334,32 @@ judge(struct trend *t, const struct floors *f)
 	}
 }
 
+/* How many points lie behind that sample; more than two are not counted. */
+static unsigned
+changes(const struct point *points, size_t n, size_t at)
+{
+	unsigned count = 0;
+
+	while (count < n && count <= 2 && points[n - 1 - count].at > at)
+		count++;
+	return count;
+}
+
+/* The last `changes` of the points are all that changes. */
+static struct trend
+steps_only(const struct point *points, size_t n, unsigned changes, double rate)
+{
+	struct trend t = { TREND_STEADY, TREND_HIGH, rate, 0, 0 };
+	double least = n > changes ? (double)points[n - changes - 1].bytes : 0;
+
+	for (size_t i = n - changes; i < n; i++)
+		if ((double)points[i].bytes < least)
+			least = (double)points[i].bytes;
+	if (n)
+		t.held = (double)points[n - 1].bytes - least;
+	return t;
+}
+
 struct trend
 trend_judge(const struct point *points, size_t n, const struct trend_grid *g)
 {
@@ -345,12 +373,9 @@ trend_judge(const struct point *points, size_t n, const struct trend_grid *g)
 			     g->length;
 	if (g->windows == 0)
 		return t;
-	if (n == 0 || points[n - 1].at <= g->at[0]) {
-		/* a constant: most of all stacks */
-		t.verdict = TREND_STEADY;
-		t.confidence = TREND_HIGH;
-		return t;
-	}
+	unsigned few = changes(points, n, g->at[0]);
+	if (few <= 2) /* a constant, or a step or two: most of all stacks */
+		return steps_only(points, n, few, t.bytes_per_second);
 	find_floors(&f, g, points, n);
 	judge(&t, &f);
 	if (t.verdict == TREND_GROWING)
