@@ -10,6 +10,7 @@
 #include "events.h"
 #include "hello.h"
 #include "holders.h"
+#include "marks.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -397,6 +398,7 @@ sample_due(struct recorder *r)
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
+			marks_write(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
 	if (r->settings->max_size)
