@@ -28,7 +28,8 @@ struct group {
 	int kind;
 	/* indirect: lost with these definite blocks; UNKNOWN: not known */
 	int64_t blocks, bytes, indirect_blocks, indirect_bytes;
-	const struct stack *stack; /* NULL until needed */
+	const struct stack *stack; /* NULL until needed: leaks_stack */
+	struct suppression *by;	   /* the entry that matches, or NULL */
 
 	/* of its blocks one by one, when they were looked at */
 	struct distinct classes, threads, makers;
@@ -44,8 +45,8 @@ struct section {
 	const struct process *process;
 	struct tally kinds[KIND_COUNT], suppressed;
 	struct tally left_out; /* listed, not shown */
-	struct group **shown;
-	size_t shown_count;
+	struct group **shown;  /* the listed ones, shown_count of them shown */
+	size_t shown_count, listed_count;
 };
 
 struct leaks {
@@ -58,7 +59,20 @@ struct leaks {
 	struct section *sections; /* one per process */
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
+	int looked_at_all; /* leaks_look_at_blocks, at every group */
 };
+
+/* Opens a report and finds its groups; ends the program with status 3 or 2
+ * when that or the suppressions cannot be read. */
+void leaks_load(struct leaks *, const struct settings *, const char *path);
+void leaks_free(struct leaks *);
+
+const struct stack *leaks_stack(struct leaks *, struct group *);
+
+/* What was found in all of it, and the kind whose --fail-on rule that breaks,
+ * or -1. */
+int leaks_broken_rule(const struct leaks *, uint64_t blocks[KIND_COUNT],
+		      uint64_t bytes[KIND_COUNT]);
 
 /* Direct and indirect bytes or blocks together. */
 int64_t group_bytes(const struct group *);

@@ -117,12 +117,21 @@ group_json(const struct group *g)
 }
 
 static json_t *
+limit_json(uint64_t limit)
+{
+	return page_json_int(limit > INT64_MAX ? UNKNOWN : (int64_t)limit);
+}
+
+static json_t *
 suppression_json(const struct suppression *s)
 {
-	return json_checked(
-	    json_pack("{s:o, s:I, s:I, s:I}", "pattern", json_text(s->pattern),
-		      "groups", (json_int_t)s->groups, "blocks",
-		      (json_int_t)s->blocks, "bytes", (json_int_t)s->bytes));
+	return json_checked(json_pack(
+	    "{s:o, s:s, s:i, s:I, s:I, s:I, s:o, s:o, s:b}", "pattern",
+	    json_text(s->pattern), "form", s->frames ? "valgrind" : "lsan",
+	    "line", s->line, "groups", (json_int_t)s->groups, "blocks",
+	    (json_int_t)s->blocks, "bytes", (json_int_t)s->bytes, "max_blocks",
+	    limit_json(s->max_blocks), "max_bytes", limit_json(s->max_bytes),
+	    "over_limit", suppression_over(s)));
 }
 
 void

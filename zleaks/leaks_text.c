@@ -361,27 +361,59 @@ print_section(struct page *page, const struct section *s)
 
 /* ---- the end of the page ---------------------------------------------- */
 
+/* "leak:open_*", or the name of a Valgrind entry; the caller's to free. */
+static char *
+suppression_name(const struct suppression *s)
+{
+	char *pattern = text_printable(s->pattern);
+	char *name = text_format("%s%s", s->frames ? "" : "leak:", pattern);
+
+	free(pattern);
+	return name;
+}
+
+static void
+print_limits(const struct suppression *s, FILE *out)
+{
+	char n[32];
+
+	fputs(": more than", out);
+	if (count_shown(s->bytes) > s->max_bytes)
+		fprintf(out, " max-bytes=%s",
+			message_number(n, sizeof n, s->max_bytes));
+	if (count_shown(s->blocks) > s->max_blocks)
+		fprintf(out, " max-blocks=%s",
+			message_number(n, sizeof n, s->max_blocks));
+	fputs(", not suppressed", out);
+}
+
 static void
 print_suppressions(const struct page *page)
 {
 	const struct suppressions *s = &page->leaks->suppressions;
+	FILE *out = page->out;
 
 	if (!s->count)
 		return;
-	fputs("Suppressions\n", page->out);
+	fputs("Suppressions\n", out);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct suppression *u = &s->list[i];
-		char *pattern = text_printable(u->pattern);
-		fprintf(page->out, "  leak:%s  ", pattern);
+		int over = suppression_over(u);
+		char *name = suppression_name(u);
+		fprintf(out, "  %s  %s", name,
+			over	    ? page->style.red
+			: u->groups ? ""
+				    : page->style.yellow);
 		if (u->groups)
-			print_amount(page->out, u->bytes, u->blocks);
+			print_amount(out, u->bytes, u->blocks);
 		else
-			fprintf(page->out, "%sunused%s", page->style.yellow,
-				page->style.off);
-		fputc('\n', page->out);
-		free(pattern);
+			fprintf(out, "unused (line %d)", u->line);
+		if (over)
+			print_limits(u, out);
+		fprintf(out, "%s\n", page->style.off);
+		free(name);
 	}
-	fputc('\n', page->out);
+	fputc('\n', out);
 }
 
 static int

@@ -72,8 +72,9 @@ static const struct option_def option_table[] = {
 	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: lines of leak:PATTERN", FOR_LEAKS },
-	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
-	  "exit with 1 on this kind or a surer one, or none", FOR_LEAKS },
+	{ OPT_FAIL_ON, 0, "fail-on", "KIND[:N]",
+	  "exit with 1 on leaks of this kind or a surer one, see below",
+	  FOR_LEAKS },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
 	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
@@ -83,10 +84,6 @@ static const struct option_def option_table[] = {
 	{ OPT_VERSION, 0, "version", NULL, "the version of zleaks", 0 },
 	{ 0, 0, NULL, NULL, NULL, 0 }
 };
-
-const char *const kind_names[KIND_COUNT + 1] = { "unscanned", "reachable",
-						 "possible",  "indirect",
-						 "definite",  NULL };
 
 /* Index of a word in a NULL-terminated list, or -1 with a message. */
 static int
@@ -130,13 +127,12 @@ kinds_of(const char *option, const char *list)
 static int
 set_fail_on(struct settings *s, const char *value)
 {
-	if (!strcmp(value, "none")) {
-		s->fail_on = KIND_COUNT;
+	char why[160];
+
+	if (failon_read(&s->fail_on, value, why, sizeof why) == 0)
 		return 0;
-	}
-	unsigned kinds = kinds_of("fail-on", value);
-	s->fail_on = kinds ? __builtin_ctz(kinds) : 0;
-	return kinds ? 0 : -1;
+	message("--fail-on: %s", why);
+	return -1;
 }
 
 static int
@@ -268,7 +264,7 @@ settings_parse(struct settings *s, int argc, char **argv)
 	int id;
 
 	memset(s, 0, sizeof *s);
-	s->fail_on = KIND_DEFINITE;
+	s->fail_on.rule[KIND_DEFINITE].unit = FAILON_BLOCKS;
 	s->top = -1;
 	s->format = -1;
 	s->given = ~0u;

@@ -69,7 +69,11 @@ help(FILE *out, const struct command *c)
 	if (!c || c->group == FOR_LEAKS)
 		fputs("\nkinds, by rising certainty: unscanned (alive when it "
 		      "was killed), reachable,\npossible, indirect, definite; "
-		      "listed by default: definite, possible, unscanned\n",
+		      "listed by default: definite, possible, unscanned\n"
+		      "--fail-on: several with commas, or none; :N allows so "
+		      "many bytes (64K) or blocks\n(9blocks) of that kind and "
+		      "the surer ones: definite,possible:64K; default definite"
+		      "\n",
 		      out);
 	fputs("\nexit status: 0 clean, 1 leaks of the --fail-on kind, 2 usage,"
 	      "\n3 unreadable or incomplete recording\n",

@@ -9,9 +9,9 @@
  *   process.c    a process in words
  *   stack.c      frames, fingerprints, filters by frame; stack_text.c
  *                prints them
- *   suppress.c   suppression files
- *   leaks.c      command `leaks`: which groups, how much in all, exit status;
- *                leaks_blocks.c looks at single blocks, leaks_text.c and
+ *   suppress.c   suppression files; see suppress.h for the others
+ *   leaks.c      command `leaks`; leaks_groups.c: which groups, how much in
+ *                all; leaks_blocks.c looks at single blocks, leaks_text.c and
  *                leaks_json.c print
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
@@ -32,6 +32,7 @@
 #ifndef ZLEAKS_H
 #define ZLEAKS_H
 
+#include "failon.h"
 #include "message.h"
 #include "output.h"
 #include "regexfilter.h"
@@ -41,17 +42,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* Leak kinds by rising certainty, as in the report's table leak_kind. */
-enum kind {
-	KIND_UNSCANNED,
-	KIND_REACHABLE,
-	KIND_POSSIBLE,
-	KIND_INDIRECT,
-	KIND_DEFINITE,
-	KIND_COUNT
-};
-extern const char *const kind_names[KIND_COUNT + 1]; /* ends with NULL */
 
 enum { /* which commands an option belongs to */
        FOR_LEAKS = 1,
@@ -70,7 +60,7 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 struct settings {
 	int json, csv, help, version;
 	unsigned kinds; /* bits 1 << kind; 0: the default ones */
-	int fail_on;	/* least certain kind that fails, KIND_COUNT: none */
+	struct failon fail_on;
 	enum sort sort;
 	long top; /* -1: the page's default; 0: all */
 	uint64_t min_bytes;
