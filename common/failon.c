@@ -114,16 +114,38 @@ sum_from(const uint64_t *each, int kind)
 	return sum;
 }
 
+static int
+broken(const struct failon *f, int kind, const uint64_t *blocks,
+       const uint64_t *bytes)
+{
+	enum failon_unit unit = f->rule[kind].unit;
+
+	return unit != FAILON_OFF &&
+	       sum_from(unit == FAILON_BYTES ? bytes : blocks, kind) >
+		   f->rule[kind].limit;
+}
+
 int
 failon_broken(const struct failon *f, const uint64_t blocks[KIND_COUNT],
 	      const uint64_t bytes[KIND_COUNT])
 {
-	for (int k = KIND_COUNT - 1; k >= 0; k--)
-		if (f->rule[k].unit != FAILON_OFF &&
-		    sum_from(f->rule[k].unit == FAILON_BYTES ? bytes : blocks,
-			     k) > f->rule[k].limit)
-			return k;
-	return -1;
+	int k = KIND_COUNT - 1;
+
+	while (k >= 0 && !broken(f, k, blocks, bytes))
+		k--;
+	return k;
+}
+
+unsigned
+failon_failing(const struct failon *f, const uint64_t blocks[KIND_COUNT],
+	       const uint64_t bytes[KIND_COUNT])
+{
+	unsigned kinds = 0;
+
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (broken(f, k, blocks, bytes))
+			kinds |= (1u << KIND_COUNT) - (1u << k);
+	return kinds;
 }
 
 int

@@ -42,6 +42,11 @@ int failon_read(struct failon *, const char *text, char *why, size_t bytes);
 int failon_broken(const struct failon *, const uint64_t blocks[KIND_COUNT],
 		  const uint64_t bytes[KIND_COUNT]);
 
+/* Bits 1 << kind of all kinds that a broken rule concerns. */
+unsigned failon_failing(const struct failon *,
+			const uint64_t blocks[KIND_COUNT],
+			const uint64_t bytes[KIND_COUNT]);
+
 /* The least certain kind that has a rule, KIND_COUNT without any. */
 int failon_least(const struct failon *);
 

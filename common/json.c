@@ -131,3 +131,16 @@ json_out_array_end(struct json_out *o)
 {
 	close_level(o, ']');
 }
+
+void
+json_out_object(struct json_out *o)
+{
+	next(o);
+	open_level(o, '{');
+}
+
+void
+json_out_object_end(struct json_out *o)
+{
+	close_level(o, '}');
+}

@@ -37,5 +37,8 @@ void json_out_array(struct json_out *, const char *key);
 /* An element of the innermost open array. */
 void json_out_element(struct json_out *, json_t *);
 void json_out_array_end(struct json_out *);
+/* An object as element of the innermost open array, member by member. */
+void json_out_object(struct json_out *);
+void json_out_object_end(struct json_out *);
 
 #endif

@@ -128,9 +128,9 @@ json(struct export *e)
 
 /* ---- the command ------------------------------------------------------ */
 
-const char *const export_formats[] = { "folded", "pprof", "speedscope",
-				       "massif", "csv",	  "json",
-				       NULL };
+static const char *const export_formats[] = { "folded", "pprof", "speedscope",
+					      "massif", "csv",	 "json",
+					      NULL };
 static void (*const writers[])(struct export *) = {
 	folded, export_pprof, export_speedscope, export_massif, csv, json
 };
@@ -142,10 +142,11 @@ export_main(const struct settings *settings, int argc, char **argv)
 	struct export e = { .settings = settings,
 			    .cost = (enum cost)settings->cost };
 	struct output out;
+	int format = settings_format(settings, export_formats);
 
-	if (!path)
+	if (!path || format == FORMAT_BAD)
 		return EXIT_USAGE;
-	if (settings->format < 0) {
+	if (format == FORMAT_NONE) {
 		message("export: in which format? Try: zleaks export "
 			"--format=folded report.db");
 		return EXIT_USAGE;
@@ -155,13 +156,11 @@ export_main(const struct settings *settings, int argc, char **argv)
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	e.out = out.file;
-	writers[settings->format](&e);
-	for (size_t i = 0; i < e.recording->problem_count; i++)
-		message("%s: %s", path, e.recording->problems[i].what);
-	int bad = e.recording->problem_count != 0;
+	writers[format](&e);
+	int status = recording_warn(e.recording);
 	stacks_free(e.stacks);
 	recording_close(e.recording);
 	if (output_close(&out) != 0)
 		return EXIT_UNREADABLE;
-	return bad ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return status;
 }

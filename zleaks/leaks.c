@@ -5,40 +5,45 @@
  */
 #include "leaks.h"
 
-int
-leaks_broken_rule(const struct leaks *l, uint64_t blocks[KIND_COUNT],
-		  uint64_t bytes[KIND_COUNT])
+struct found
+leaks_found(const struct leaks *l)
 {
+	struct found f;
+
 	for (int k = 0; k < KIND_COUNT; k++) {
-		blocks[k] = count_shown(l->total.kinds[k].blocks);
-		bytes[k] = count_shown(l->total.kinds[k].bytes);
+		f.blocks[k] = count_shown(l->total.kinds[k].blocks);
+		f.bytes[k] = count_shown(l->total.kinds[k].bytes);
 	}
-	return failon_broken(&l->settings->fail_on, blocks, bytes);
+	return f;
 }
 
 static int
 exit_status(const struct leaks *l)
 {
-	uint64_t blocks[KIND_COUNT], bytes[KIND_COUNT];
+	struct found f = leaks_found(l);
 
 	if (l->recording->problem_count)
 		return EXIT_UNREADABLE;
-	return leaks_broken_rule(l, blocks, bytes) >= 0 ? EXIT_LEAKS
-							: EXIT_CLEAN;
+	return failon_failing(&l->settings->fail_on, f.blocks, f.bytes)
+		   ? EXIT_LEAKS
+		   : EXIT_CLEAN;
 }
+
+static const char *const formats[] = { "text", "json", "sarif", "junit", NULL };
+static void (*const writers[])(struct leaks *,
+			       FILE *) = { leaks_text, leaks_json, leaks_sarif,
+					   leaks_junit };
+enum { TEXT, JSON };
 
 /* Writes the page; the exit status. */
 static int
-print(struct leaks *l)
+print(struct leaks *l, int format)
 {
 	struct output out;
 
 	if (output_open(&out, l->settings->output) != 0)
 		return EXIT_USAGE;
-	if (l->settings->json)
-		leaks_json(l, out.file);
-	else
-		leaks_text(l, out.file);
+	writers[format](l, out.file);
 	return output_close(&out) != 0 ? EXIT_UNREADABLE : exit_status(l);
 }
 
@@ -46,12 +51,15 @@ int
 leaks_main(const struct settings *settings, int argc, char **argv)
 {
 	const char *path = settings_report("leaks", argc, argv);
+	int format = settings_format(settings, formats);
 	struct leaks l;
 
-	if (!path)
+	if (!path || format == FORMAT_BAD)
 		return EXIT_USAGE;
-	leaks_load(&l, settings, path);
-	int status = print(&l);
+	if (format == FORMAT_NONE)
+		format = settings->json ? JSON : TEXT;
+	leaks_load(&l, settings, path, format != TEXT);
+	int status = print(&l, format);
 	leaks_free(&l);
 	return status;
 }

@@ -60,19 +60,22 @@ struct leaks {
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
 	int looked_at_all; /* leaks_look_at_blocks, at every group */
+	int all_shown;	   /* without --top */
 };
 
 /* Opens a report and finds its groups; ends the program with status 3 or 2
- * when that or the suppressions cannot be read. */
-void leaks_load(struct leaks *, const struct settings *, const char *path);
+ * when that or the suppressions cannot be read.  all: --top has no default. */
+void leaks_load(struct leaks *, const struct settings *, const char *path,
+		int all);
 void leaks_free(struct leaks *);
 
 const struct stack *leaks_stack(struct leaks *, struct group *);
 
-/* What was found in all of it, and the kind whose --fail-on rule that breaks,
- * or -1. */
-int leaks_broken_rule(const struct leaks *, uint64_t blocks[KIND_COUNT],
-		      uint64_t bytes[KIND_COUNT]);
+/* What was found in all of it. */
+struct found {
+	uint64_t blocks[KIND_COUNT], bytes[KIND_COUNT];
+};
+struct found leaks_found(const struct leaks *);
 
 /* Direct and indirect bytes or blocks together. */
 int64_t group_bytes(const struct group *);
@@ -85,7 +88,26 @@ int section_leaks(const struct section *);
  * blocks only. */
 void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
 
-void leaks_text(const struct leaks *, FILE *);
-void leaks_json(const struct leaks *, FILE *);
+/* The listed groups of all processes with the same kind and fingerprint. */
+struct site {
+	int kind;
+	uint64_t fingerprint;
+	int64_t blocks, bytes; /* indirect ones included */
+	int64_t indirect_blocks, indirect_bytes;
+	const struct group *group; /* the largest of them */
+};
+
+struct sites {
+	struct site *list; /* by falling kind, then bytes */
+	size_t count;
+};
+
+struct sites leaks_sites(struct leaks *);
+void sites_free(struct sites *);
+
+void leaks_text(struct leaks *, FILE *);
+void leaks_json(struct leaks *, FILE *);
+void leaks_sarif(struct leaks *, FILE *);
+void leaks_junit(struct leaks *, FILE *);
 
 #endif

@@ -239,9 +239,7 @@ choose_shown(struct leaks *l, struct section *s)
 	long top = l->settings->top;
 
 	if (top < 0)
-		top = l->settings->json || l->settings->format >= 0
-			  ? 0
-			  : TOP_DEFAULT;
+		top = l->all_shown ? 0 : TOP_DEFAULT;
 	sort_key = l->settings->sort;
 	if (sort_key == SORT_AGE && !l->looked_at_all)
 		leaks_look_at_blocks(l, s->shown, s->shown_count);
@@ -268,6 +266,8 @@ fill_section(struct leaks *l, struct section *s, struct group **groups,
 	if (is_filtered(l->settings) || s->suppressed.sites) {
 		s->kinds[KIND_INDIRECT].blocks = hanging.blocks;
 		s->kinds[KIND_INDIRECT].bytes = hanging.bytes;
+		if (hanging.blocks <= 0)
+			s->kinds[KIND_INDIRECT].sites = 0;
 	}
 	choose_shown(l, s);
 }
@@ -358,9 +358,10 @@ finish_groups(struct leaks *l)
 }
 
 void
-leaks_load(struct leaks *l, const struct settings *settings, const char *path)
+leaks_load(struct leaks *l, const struct settings *settings, const char *path,
+	   int all)
 {
-	*l = (struct leaks){ .settings = settings };
+	*l = (struct leaks){ .settings = settings, .all_shown = all };
 	l->listed_kinds = settings->kinds
 			      ? settings->kinds
 			      : 1u << KIND_DEFINITE | 1u << KIND_POSSIBLE |

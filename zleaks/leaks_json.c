@@ -135,7 +135,7 @@ suppression_json(const struct suppression *s)
 }
 
 void
-leaks_json(const struct leaks *l, FILE *out)
+leaks_json(struct leaks *l, FILE *out)
 {
 	const struct recording *r = l->recording;
 	struct json_out o;

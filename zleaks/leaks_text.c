@@ -454,7 +454,7 @@ print_last_line(const struct page *page)
 }
 
 void
-leaks_text(const struct leaks *l, FILE *out)
+leaks_text(struct leaks *l, FILE *out)
 {
 	struct page page = { l, style_for(l->settings, out), out, 0, 0 };
 

@@ -4,6 +4,7 @@
  */
 #include "calltree.h"
 #include "options.h"
+#include "stack.h"
 #include "zleaks.h"
 
 #include <stdlib.h>
@@ -26,6 +27,8 @@ enum {
 	OPT_COST,
 	OPT_BOTTOM_UP,
 	OPT_FORMAT,
+	OPT_LIMITS,
+	OPT_SOURCE_ROOT,
 	OPT_COLOR,
 	OPT_OUTPUT,
 	OPT_HELP,
@@ -34,6 +37,7 @@ enum {
 
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
+	FOR_FINDINGS = FOR_LEAKS | FOR_DIFF | FOR_SUPPRESS,
 	FOR_TREES = FOR_STACKS | FOR_EXPORT
 };
 
@@ -50,31 +54,41 @@ static const struct option_def option_table[] = {
 	  "from the callers of malloc up to main", FOR_STACKS },
 	{ OPT_FORMAT, 0, "format", "FORMAT",
 	  "folded, pprof, speedscope, massif, csv or json", FOR_EXPORT },
+	{ OPT_FORMAT, 0, "format", "FORMAT",
+	  "text, json, sarif (code scanning) or junit (tests)", FOR_LEAKS },
+	{ OPT_FORMAT, 0, "format", "FORMAT",
+	  "lsan (LeakSanitizer's, default) or valgrind", FOR_SUPPRESS },
+	{ OPT_LIMITS, 0, "limits", NULL,
+	  "entries that allow no more than there is now", FOR_SUPPRESS },
 	{ OPT_KINDS, 0, "kinds", "LIST",
-	  "kinds of leak to list, or all (see below)", FOR_LEAKS },
+	  "kinds of leak to list, or all (see below)", FOR_FINDINGS },
 	{ OPT_SORT, 0, "sort", "KEY",
 	  "bytes, blocks, and age (leaks) or rate (growth)", FOR_PAGES },
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, JSON all",
-	  FOR_PAGES | FOR_HISTORY },
+	  FOR_PAGES | FOR_HISTORY | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
-	  FOR_PAGES | FOR_STACKS },
+	  FOR_PAGES | FOR_STACKS | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES },
+	  FOR_PAGES | FOR_TREES | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES },
+	  FOR_PAGES | FOR_TREES | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_THREAD, 0, "thread", "NAME",
-	  "only what that thread allocated: name, number, main", FOR_LEAKS },
+	  "only what that thread allocated: name, number, main",
+	  FOR_LEAKS | FOR_SUPPRESS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_SUPPRESS },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
-	  "leave out known leaks: lines of leak:PATTERN", FOR_LEAKS },
+	  "leave out known leaks: LeakSanitizer's or Valgrind's file",
+	  FOR_FINDINGS },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND[:N]",
 	  "exit with 1 on leaks of this kind or a surer one, see below",
-	  FOR_LEAKS },
+	  FOR_LEAKS | FOR_DIFF },
+	{ OPT_SOURCE_ROOT, 0, "source-root", "DIR",
+	  "show source files relative to DIR, default: here", 0 },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
 	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
@@ -154,10 +168,6 @@ set_choice(struct settings *s, int id, const char *value)
 		n = choose("cost", value, cost_names);
 		s->cost = n;
 		return n < 0 ? -1 : 0;
-	case OPT_FORMAT:
-		n = choose("format", value, export_formats);
-		s->format = n;
-		return n < 0 ? -1 : 0;
 	case OPT_BY:
 		n = choose("by", value, keys);
 		s->by = (enum by)n;
@@ -208,7 +218,6 @@ set(struct settings *s, int id, const char *value)
 	case OPT_SORT:
 	case OPT_BY:
 	case OPT_COST:
-	case OPT_FORMAT:
 	case OPT_COLOR:
 		return set_choice(s, id, value);
 	case OPT_TOP:
@@ -221,6 +230,15 @@ set(struct settings *s, int id, const char *value)
 		return regexfilter_ignore(&s->filter, value);
 	case OPT_BOTTOM_UP:
 		s->bottom_up = 1;
+		return 0;
+	case OPT_SOURCE_ROOT:
+		path_root(value);
+		return 0;
+	case OPT_LIMITS:
+		s->limits = 1;
+		return 0;
+	case OPT_FORMAT:
+		s->format = value;
 		return 0;
 	case OPT_THREAD:
 		s->thread = value;
@@ -247,14 +265,18 @@ set(struct settings *s, int id, const char *value)
 static void
 note_groups(struct settings *s, int id)
 {
-	const struct option_def *d = option_table;
+	const char *name = NULL;
+	unsigned groups = 0; /* of all rows of the option */
 
-	while (d->id != id)
-		d++;
-	if (d->groups && (s->given & d->groups) != s->given)
-		s->odd = d->name;
-	if (d->groups)
-		s->given &= d->groups;
+	for (const struct option_def *d = option_table; d->id; d++)
+		if (d->id == id) {
+			name = d->name;
+			groups |= d->groups;
+		}
+	if (groups && (s->given & groups) != s->given)
+		s->odd = name;
+	if (groups)
+		s->given &= groups;
 }
 
 int
@@ -266,7 +288,6 @@ settings_parse(struct settings *s, int argc, char **argv)
 	memset(s, 0, sizeof *s);
 	s->fail_on.rule[KIND_DEFINITE].unit = FAILON_BLOCKS;
 	s->top = -1;
-	s->format = -1;
 	s->given = ~0u;
 	while ((id = options_next(&o)) != OPTIONS_END) {
 		if (id == OPTIONS_ERROR || set(s, id, o.value) != 0)
@@ -274,6 +295,15 @@ settings_parse(struct settings *s, int argc, char **argv)
 		note_groups(s, id);
 	}
 	return o.next;
+}
+
+int
+settings_format(const struct settings *s, const char *const *formats)
+{
+	if (!s->format)
+		return FORMAT_NONE;
+	int n = choose("format", s->format, formats);
+	return n < 0 ? FORMAT_BAD : n;
 }
 
 void

@@ -48,6 +48,12 @@ int frame_is_std(const struct frame *);
 
 /* ---- stack_text.c */
 
+/* The folder below which paths are shown without it; at first the working
+ * directory. */
+void path_root(const char *folder);
+/* The part of a path behind that folder, or the path itself. */
+const char *path_from_root(const char *path);
+
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);
 

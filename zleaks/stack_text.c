@@ -9,29 +9,38 @@
 
 #include "text.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	NAME_COLUMNS = 80, /* longer ones lose their template arguments */
 	ALIGN_COLUMNS = 44 /* places stand in a column up to here */
 };
 
-/* The path as seen from the working directory, where it lies below it. */
-static const char *
-from_here(const char *path)
-{
-	static char here[4096];
-	static size_t n;
+static const char *root; /* without a slash at its end; "": the top */
 
-	if (!n) {
-		if (!getcwd(here, sizeof here))
-			here[0] = 0;
-		n = strlen(here) + 1;
-	}
-	return n > 2 && !strncmp(path, here, n - 1) && path[n - 1] == '/'
-		   ? path + n
+void
+path_root(const char *folder)
+{
+	static char real[PATH_MAX];
+
+	/* it need not exist here: the report may come from elsewhere */
+	if (!realpath(folder, real))
+		snprintf(real, sizeof real, "%s", folder);
+	for (size_t n = strlen(real); n > 0 && real[n - 1] == '/';)
+		real[--n] = 0;
+	root = real;
+}
+
+const char *
+path_from_root(const char *path)
+{
+	if (!root)
+		path_root(".");
+	size_t n = strlen(root);
+	return n > 0 && !strncmp(path, root, n) && path[n] == '/' && path[n + 1]
+		   ? path + n + 1
 		   : path;
 }
 
@@ -41,7 +50,7 @@ frame_place(const struct frame *f)
 	char *place, *shown;
 
 	if (f->file && f->line > 0)
-		place = text_format("%s:%lld", from_here(f->file),
+		place = text_format("%s:%lld", path_from_root(f->file),
 				    (long long)f->line);
 	else if (f->module && f->offset != UNKNOWN)
 		place = text_format("%s+0x%llx", text_basename(f->module),

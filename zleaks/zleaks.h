@@ -50,7 +50,9 @@ enum { /* which commands an option belongs to */
        FOR_HISTORY = 8,
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
-       FOR_DOCTOR = 64
+       FOR_DOCTOR = 64,
+       FOR_SUPPRESS = 128,
+       FOR_DIFF = 256
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -70,8 +72,9 @@ struct settings {
 	const char *suppressions, *output;
 	enum color color;
 	enum by by;
-	int cost;   /* enum cost */
-	int format; /* of export_formats; -1: none */
+	int cost;	    /* enum cost */
+	const char *format; /* settings_format */
+	int limits;
 	int bottom_up;
 	unsigned given;	 /* groups of all options seen, ANDed */
 	const char *odd; /* the option that narrowed `given` to 0 */
@@ -85,12 +88,13 @@ struct command {
 	int (*run)(const struct settings *, int argc, char **argv);
 };
 
-extern const char *const export_formats[];
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
+int suppress_main(const struct settings *, int argc, char **argv);
+int diff_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 
@@ -99,6 +103,10 @@ int query_main(const struct settings *, int argc, char **argv);
 /* Reads all options; the operands are argv[return..].  -1: message written. */
 int settings_parse(struct settings *, int argc, char **argv);
 void settings_help(FILE *, unsigned group);
+/* Which of a NULL-terminated list --format names, or FORMAT_NONE without the
+ * option, or FORMAT_BAD with a message. */
+int settings_format(const struct settings *, const char *const *formats);
+enum { FORMAT_NONE = -1, FORMAT_BAD = -2 };
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
 
@@ -161,6 +169,9 @@ unsigned long long count_shown(int64_t n);
 void problem_add(struct recording *, const struct process *, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
 void problems_free(struct recording *);
+/* For output that has no place for them: a message for each, and the exit
+ * status of a command that finds nothing else wrong. */
+int recording_warn(const struct recording *);
 
 /* ---- process.c */
 
