@@ -336,7 +336,24 @@ exit_status(const struct leaks *l)
 	return EXIT_CLEAN;
 }
 
-static void
+void
+leaks_find(struct leaks *l)
+{
+	const struct settings *s = l->settings;
+
+	l->listed_kinds = s->kinds ? s->kinds
+				   : 1u << KIND_DEFINITE | 1u << KIND_POSSIBLE |
+					 1u << KIND_UNSCANNED;
+	suppressions_read(&l->suppressions, s->suppressions);
+	load_groups(l);
+	check_verdicts(l);
+	if (s->thread)
+		narrow_to_thread(l);
+	fill_sections(l);
+	finish_groups(l);
+}
+
+void
 leaks_free(struct leaks *l)
 {
 	for (size_t i = 0; i < l->recording->process_count; i++)
@@ -344,8 +361,6 @@ leaks_free(struct leaks *l)
 	free(l->sections);
 	free(l->groups);
 	suppressions_free(&l->suppressions);
-	stacks_free(l->stacks);
-	recording_close(l->recording);
 }
 
 /* Writes the page; the exit status. */
@@ -371,20 +386,12 @@ leaks_main(const struct settings *settings, int argc, char **argv)
 
 	if (!path)
 		return EXIT_USAGE;
-	l.listed_kinds = settings->kinds
-			     ? settings->kinds
-			     : 1u << KIND_DEFINITE | 1u << KIND_POSSIBLE |
-				   1u << KIND_UNSCANNED;
-	suppressions_read(&l.suppressions, settings->suppressions);
 	l.recording = recording_open(path, settings);
 	l.stacks = stacks_new(l.recording);
-	load_groups(&l);
-	check_verdicts(&l);
-	if (settings->thread)
-		narrow_to_thread(&l);
-	fill_sections(&l);
-	finish_groups(&l);
+	leaks_find(&l);
 	int status = print(&l);
 	leaks_free(&l);
+	stacks_free(l.stacks);
+	recording_close(l.recording);
 	return status;
 }

@@ -60,6 +60,11 @@ struct leaks {
 	unsigned listed_kinds;
 };
 
+/* Reads and chooses the groups; recording, stacks and settings are set.
+ * leaks_free leaves these three alone. */
+void leaks_find(struct leaks *);
+void leaks_free(struct leaks *);
+
 /* Direct and indirect bytes or blocks together. */
 int64_t group_bytes(const struct group *);
 int64_t group_blocks(const struct group *);
@@ -73,5 +78,9 @@ void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
 
 void leaks_text(const struct leaks *, FILE *);
 void leaks_json(const struct leaks *, FILE *);
+
+/* Parts of that page: objects as CONTRACT has them, new references. */
+json_t *leaks_process_json(const struct process *);
+json_t *leaks_summary_json(const struct leaks *);
 
 #endif
