@@ -370,7 +370,23 @@ check_settings(const struct settings *s)
 	return -1;
 }
 
-static void
+void
+growth_find(struct growth *g)
+{
+	size_t processes = g->recording->process_count;
+
+	g->min_bytes = g->settings->min_bytes;
+	g->clocks = text_alloc(processes * sizeof *g->clocks);
+	for (size_t i = 0; i < processes; i++) {
+		g->clocks[i].process = &g->recording->processes[i];
+		load_clock(g, &g->clocks[i]);
+	}
+	load(g);
+	sort_and_cut(g);
+	growth_top_stacks(g);
+}
+
+void
 growth_free(struct growth *g)
 {
 	for (size_t i = 0; i < g->curve_count; i++)
@@ -382,8 +398,6 @@ growth_free(struct growth *g)
 		free(g->clocks[i].live);
 	}
 	free(g->clocks);
-	stacks_free(g->stacks);
-	recording_close(g->recording);
 }
 
 /* Writes the page; the exit status. */
@@ -406,23 +420,17 @@ print(const struct growth *g)
 int
 growth_main(const struct settings *settings, int argc, char **argv)
 {
-	struct growth g = { .settings = settings,
-			    .min_bytes = settings->min_bytes };
+	struct growth g = { .settings = settings };
 	const char *path = settings_report("growth", argc, argv);
 
 	if (!path || check_settings(settings) != 0)
 		return EXIT_USAGE;
 	g.recording = recording_open(path, settings);
 	g.stacks = stacks_new(g.recording);
-	g.clocks = text_alloc(g.recording->process_count * sizeof *g.clocks);
-	for (size_t i = 0; i < g.recording->process_count; i++) {
-		g.clocks[i].process = &g.recording->processes[i];
-		load_clock(&g, &g.clocks[i]);
-	}
-	load(&g);
-	sort_and_cut(&g);
-	growth_top_stacks(&g);
+	growth_find(&g);
 	int status = print(&g);
 	growth_free(&g);
+	stacks_free(g.stacks);
+	recording_close(g.recording);
 	return status;
 }

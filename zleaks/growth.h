@@ -63,6 +63,11 @@ whole(int64_t n)
 	return n < 0 ? 0 : n;
 }
 
+/* Reads, judges and chooses the curves; recording, stacks and settings are
+ * set.  growth_free leaves these three alone. */
+void growth_find(struct growth *);
+void growth_free(struct growth *);
+
 int64_t curve_gain(const struct curve *);
 
 /* Fills curve->top for growing curves: top.c */

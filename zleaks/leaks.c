@@ -58,8 +58,8 @@ leaks_main(const struct settings *settings, int argc, char **argv)
 		return EXIT_USAGE;
 	if (format == FORMAT_NONE)
 		format = settings->json ? JSON : TEXT;
-	leaks_load(&l, settings, path, format != TEXT);
+	leaks_open(&l, settings, path, format != TEXT);
 	int status = print(&l, format);
-	leaks_free(&l);
+	leaks_close(&l);
 	return status;
 }

@@ -63,11 +63,16 @@ struct leaks {
 	int all_shown;	   /* without --top */
 };
 
-/* Opens a report and finds its groups; ends the program with status 3 or 2
- * when that or the suppressions cannot be read.  all: --top has no default. */
-void leaks_load(struct leaks *, const struct settings *, const char *path,
-		int all);
+/* Reads and chooses the groups; recording, stacks, settings and all_shown are
+ * set.  leaks_free leaves these alone. */
+void leaks_find(struct leaks *);
 void leaks_free(struct leaks *);
+
+/* The same with the report, all: --top has no default.  Ends the program with
+ * status 3 or 2 when the report or the suppressions cannot be read. */
+void leaks_open(struct leaks *, const struct settings *, const char *path,
+		int all);
+void leaks_close(struct leaks *);
 
 const struct stack *leaks_stack(struct leaks *, struct group *);
 
@@ -109,5 +114,9 @@ void leaks_text(struct leaks *, FILE *);
 void leaks_json(struct leaks *, FILE *);
 void leaks_sarif(struct leaks *, FILE *);
 void leaks_junit(struct leaks *, FILE *);
+
+/* Parts of the JSON page: objects as CONTRACT has them, new references. */
+json_t *leaks_process_json(const struct process *);
+json_t *leaks_summary_json(const struct leaks *);
 
 #endif

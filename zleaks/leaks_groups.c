@@ -358,20 +358,17 @@ finish_groups(struct leaks *l)
 }
 
 void
-leaks_load(struct leaks *l, const struct settings *settings, const char *path,
-	   int all)
+leaks_find(struct leaks *l)
 {
-	*l = (struct leaks){ .settings = settings, .all_shown = all };
-	l->listed_kinds = settings->kinds
-			      ? settings->kinds
-			      : 1u << KIND_DEFINITE | 1u << KIND_POSSIBLE |
-				    1u << KIND_UNSCANNED;
-	suppressions_read(&l->suppressions, settings->suppressions);
-	l->recording = recording_open(path, settings);
-	l->stacks = stacks_new(l->recording);
+	const struct settings *s = l->settings;
+
+	l->listed_kinds = s->kinds ? s->kinds
+				   : 1u << KIND_DEFINITE | 1u << KIND_POSSIBLE |
+					 1u << KIND_UNSCANNED;
+	suppressions_read(&l->suppressions, s->suppressions);
 	load_groups(l);
 	check_verdicts(l);
-	if (settings->thread)
+	if (s->thread)
 		narrow_to_thread(l);
 	suppress(l);
 	fill_sections(l);
@@ -386,6 +383,22 @@ leaks_free(struct leaks *l)
 	free(l->sections);
 	free(l->groups);
 	suppressions_free(&l->suppressions);
+}
+
+void
+leaks_open(struct leaks *l, const struct settings *settings, const char *path,
+	   int all)
+{
+	*l = (struct leaks){ .settings = settings, .all_shown = all };
+	l->recording = recording_open(path, settings);
+	l->stacks = stacks_new(l->recording);
+	leaks_find(l);
+}
+
+void
+leaks_close(struct leaks *l)
+{
+	leaks_free(l);
 	stacks_free(l->stacks);
 	recording_close(l->recording);
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *
-process_json(const struct process *p)
+json_t *
+leaks_process_json(const struct process *p)
 {
 	return json_checked(json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
@@ -54,8 +54,8 @@ peak_json(const struct recording *r)
 	return page_json_int(peak);
 }
 
-static json_t *
-summary_json(const struct leaks *l)
+json_t *
+leaks_summary_json(const struct leaks *l)
 {
 	const struct recording *r = l->recording;
 	json_t *j = json_checked(json_pack(
@@ -145,9 +145,9 @@ leaks_json(struct leaks *l, FILE *out)
 	page_json_problems(&o, r);
 	json_out_array(&o, "processes");
 	for (size_t i = 0; i < r->process_count; i++)
-		json_out_element(&o, process_json(&r->processes[i]));
+		json_out_element(&o, leaks_process_json(&r->processes[i]));
 	json_out_array_end(&o);
-	json_out_member(&o, "summary", summary_json(l));
+	json_out_member(&o, "summary", leaks_summary_json(l));
 	json_out_array(&o, "leaks");
 	for (size_t i = 0; i < r->process_count; i++)
 		for (size_t j = 0; j < l->sections[i].shown_count; j++)

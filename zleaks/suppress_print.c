@@ -368,7 +368,7 @@ suppress_main(const struct settings *settings, int argc, char **argv)
 
 	if (!path || format == FORMAT_BAD)
 		return EXIT_USAGE;
-	leaks_load(&l, settings, path, 1);
+	leaks_open(&l, settings, path, 1);
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	p.out = out.file;
@@ -378,6 +378,6 @@ suppress_main(const struct settings *settings, int argc, char **argv)
 		status = EXIT_UNREADABLE;
 	suppressions_free(&p.made);
 	free(p.first);
-	leaks_free(&l);
+	leaks_close(&l);
 	return status;
 }
