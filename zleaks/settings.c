@@ -20,6 +20,8 @@ enum {
 	OPT_IGNORE,
 	OPT_THREAD,
 	OPT_PID,
+	OPT_FROM,
+	OPT_TO,
 	OPT_SUPPRESSIONS,
 	OPT_FAIL_ON,
 	OPT_BY,
@@ -34,7 +36,8 @@ enum {
 
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
-	FOR_TREES = FOR_STACKS | FOR_EXPORT
+	FOR_TREES = FOR_STACKS | FOR_EXPORT,
+	FOR_SPAN = FOR_GROWTH | FOR_STACKS | FOR_THREADS
 };
 
 static const struct option_def option_table[] = {
@@ -70,6 +73,10 @@ static const struct option_def option_table[] = {
 	  "only what that thread allocated: name, number, main", FOR_LEAKS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
 	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
+	{ OPT_FROM, 0, "from", "MOMENT",
+	  "from then on: seconds, -10s before the end, or a mark's label",
+	  FOR_SPAN },
+	{ OPT_TO, 0, "to", "MOMENT", "until then", FOR_SPAN },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: lines of leak:PATTERN", FOR_LEAKS },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
@@ -228,6 +235,12 @@ set(struct settings *s, int id, const char *value)
 		return 0;
 	case OPT_THREAD:
 		s->thread = value;
+		return 0;
+	case OPT_FROM:
+		s->from = value;
+		return 0;
+	case OPT_TO:
+		s->to = value;
 		return 0;
 	case OPT_SUPPRESSIONS:
 		s->suppressions = value;

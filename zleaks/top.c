@@ -116,6 +116,7 @@ stack_gain(struct growth *g, sqlite3_stmt *st, const struct curve *c,
 
 	sqlite3_bind_int64(st, 1, stack_id);
 	sqlite3_bind_int64(st, 2, clock->numbers[from]);
+	sqlite3_bind_int64(st, 3, clock->after);
 	if (recording_step(g->recording, st) &&
 	    sqlite3_column_type(st, 1) != SQLITE_NULL)
 		gain =
@@ -168,7 +169,7 @@ rank(struct growth *g, struct share *shares)
 	    "  WHERE stack_id = ?1 AND sample <= ?2"
 	    "  ORDER BY sample DESC LIMIT 1), 0),"
 	    " (SELECT live_bytes FROM stack_sample WHERE stack_id = ?1"
-	    "  ORDER BY sample DESC LIMIT 1)");
+	    "  AND sample < ?3 ORDER BY sample DESC LIMIT 1)");
 	const struct curve *of = NULL;
 	size_t seen = 0;
 

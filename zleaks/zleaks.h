@@ -7,6 +7,7 @@
  *   recording.c   opening a report, its processes, what is missing in it
  *   problem.c    what is missing in a recording, and how pages say it
  *   process.c    a process in words
+ *   moment.c     moments that --from and --to name
  *   stack.c      frames, fingerprints, filters by frame; stack_text.c
  *                prints them
  *   suppress.c   suppression files
@@ -60,7 +61,10 @@ enum { /* which commands an option belongs to */
        FOR_HISTORY = 8,
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
-       FOR_DOCTOR = 64
+       FOR_DOCTOR = 64,
+       FOR_THREADS = 128,
+       FOR_CLASSES = 256,
+       FOR_TOP = 512
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -78,6 +82,7 @@ struct settings {
 	const char *thread; /* name or number, NULL: all */
 	int64_t pid;	    /* 0: all */
 	const char *suppressions, *output;
+	const char *from, *to; /* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
 	int cost;   /* enum cost */
