@@ -19,6 +19,9 @@
  *                print
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
+ *   threads.c    command `threads`; threads_text.c and threads_json.c print
+ *   sums.c       blocks added up by two numbers
+ *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
@@ -108,6 +111,7 @@ int export_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
+int threads_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */
 
@@ -116,6 +120,8 @@ int settings_parse(struct settings *, int argc, char **argv);
 void settings_help(FILE *, unsigned group);
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
+/* -1 with a message when both --json and --csv were given. */
+int settings_one_format(const char *command, const struct settings *);
 
 /* ---- report.c */
 
