@@ -12,6 +12,9 @@ struct frame {
 	int64_t line, offset;		/* UNKNOWN */
 	int inlined;			/* into the next frame */
 	json_t *json;			/* made at first use */
+	char *text;			/* the same, as text */
+	size_t plain;	  /* of what fingerprints take: its length */
+	const char *name; /* of frame_name, once it was asked for */
 };
 
 struct stack {
@@ -36,6 +39,9 @@ int stack_passes(const struct stack *, const struct regexfilter *);
 /* A new reference to the frames as the contract's JSON array. */
 json_t *stack_json(const struct stack *);
 
+/* Writes that array, without building it: for very many stacks. */
+void stack_json_write(const struct stack *, FILE *);
+
 /* Innermost frames that only start the program (below main) are worth no
  * line on a page: number of frames above them. */
 size_t stack_frames_worth_showing(const struct stack *);
@@ -44,9 +50,17 @@ size_t stack_frames_worth_showing(const struct stack *);
  * program's own code; SIZE_MAX when none stands out. */
 size_t stack_own_frame(const struct stack *);
 
+/* call_name of the frame; frames of one function have the same pointer.
+ * Belongs to the table. */
+const char *frame_name(struct stacks *, struct frame *);
+
 int frame_is_std(const struct frame *);
 
 /* ---- stack_text.c */
+
+/* Name of a function as trees show it: the function, or module+offset.  The
+ * caller's to free. */
+char *call_name(const struct frame *);
 
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);
