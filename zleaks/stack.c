@@ -342,10 +342,14 @@ stack_json_write(const struct stack *stack, FILE *out)
 	fputc('[', out);
 	for (size_t i = 0; i < stack->count; i++) {
 		struct frame *f = stack->frames[i];
-		if (!f->text && !(f->text = json_dumps(frame_json(f), 0)))
-			die(EXIT_UNREADABLE, "out of memory");
-		fputs(i ? ", " : "", out);
-		fputs(f->text, out);
+		if (!f->text) {
+			f->text = json_dumps(frame_json(f), 0);
+			if (!f->text)
+				die(EXIT_UNREADABLE, "out of memory");
+			f->text_bytes = strlen(f->text);
+		}
+		fwrite(", ", 1, i ? 2 : 0, out);
+		fwrite(f->text, 1, f->text_bytes, out);
 	}
 	fputc(']', out);
 }

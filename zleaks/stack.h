@@ -12,7 +12,8 @@ struct frame {
 	int64_t line, offset;		/* UNKNOWN */
 	int inlined;			/* into the next frame */
 	json_t *json;			/* made at first use */
-	char *text;			/* the same, as text */
+	char *text;			/* the same, as text of */
+	size_t text_bytes;
 	size_t plain;	  /* of what fingerprints take: its length */
 	const char *name; /* of frame_name, once it was asked for */
 };
