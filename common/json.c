@@ -127,6 +127,12 @@ json_out_element(struct json_out *o, json_t *j)
 }
 
 void
+json_out_next(struct json_out *o)
+{
+	next(o);
+}
+
+void
 json_out_array_end(struct json_out *o)
 {
 	close_level(o, ']');

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 const char *const cost_names[COSTS + 1] = { "live",  "peak",	  "total",
 					    "count", "temporary", "leaked",
@@ -22,24 +21,6 @@ int
 cost_is_bytes(enum cost c)
 {
 	return c != COST_COUNT && c != COST_TEMPORARY;
-}
-
-char *
-call_name(const struct frame *f)
-{
-	char *name;
-
-	if (f->function)
-		return text_printable(f->function);
-	if (!f->module)
-		return text_copy("?");
-	if (f->offset == UNKNOWN)
-		return text_printable(text_basename(f->module));
-	char *raw = text_format("%s+0x%llx", text_basename(f->module),
-				(unsigned long long)f->offset);
-	name = text_printable(raw);
-	free(raw);
-	return name;
 }
 
 /* ---- the stacks ------------------------------------------------------- */
@@ -85,59 +66,14 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 
 /* ---- the tree --------------------------------------------------------- */
 
-struct name { /* one text for all places in one function */
-	char *text;
-	UT_hash_handle hh;
-};
-
-struct named { /* the name of a place that was met */
-	const struct frame *frame;
-	const struct name *name;
-	UT_hash_handle hh;
-};
-
-struct edge {
-	struct {
-		const char *name;
-		uint64_t parent;
-	} key;
-	uint32_t node;
-	UT_hash_handle hh;
-};
-
 struct builder {
 	struct calltree tree; /* first: what callers see */
 	size_t room;
 	int bottom_up;
-	struct name *names;
-	struct named *places;
-	struct edge *edges;
+	struct stacks *stacks;
+	uint32_t *edge; /* by parent and name: the node; 0: none */
+	size_t edges;	/* a power of two, more than twice the nodes */
 };
-
-static const struct name *
-name_of(struct builder *b, const struct frame *f)
-{
-	struct named *known;
-	struct name *name;
-
-	HASH_FIND_PTR(b->places, &f, known);
-	if (known)
-		return known->name;
-	char *text = call_name(f);
-	HASH_FIND_STR(b->names, text, name);
-	if (name) {
-		free(text);
-	} else {
-		name = text_alloc(sizeof *name);
-		name->text = text;
-		HASH_ADD_KEYPTR(hh, b->names, text, strlen(text), name);
-	}
-	known = text_alloc(sizeof *known);
-	known->frame = f;
-	known->name = name;
-	HASH_ADD_PTR(b->places, frame, known);
-	return name;
-}
 
 static uint32_t
 node_new(struct builder *b, uint32_t parent, const struct frame *f,
@@ -154,24 +90,47 @@ node_new(struct builder *b, uint32_t parent, const struct frame *f,
 	return t->count++;
 }
 
-static uint32_t
-child_of(struct builder *b, uint32_t parent, const struct frame *f)
+/* Where the edge from parent to a node of that name stands, or would. */
+static uint32_t *
+edge_place(const struct builder *b, uint32_t parent, const char *name)
 {
-	struct edge *e, key;
+	const struct call_node *node = b->tree.node;
+	uint64_t h = ((uintptr_t)name >> 4 ^ (uint64_t)parent << 32) *
+		     UINT64_C(0x9e3779b97f4a7c15);
+	size_t at = (size_t)(h >> 24) & (b->edges - 1);
+	uint32_t n;
 
-	memset(&key, 0, sizeof key);
-	key.key.name = name_of(b, f)->text;
-	key.key.parent = parent;
-	HASH_FIND(hh, b->edges, &key.key, sizeof key.key, e);
-	if (e)
-		return e->node;
-	e = text_alloc(sizeof *e);
-	e->key = key.key;
-	e->node = node_new(b, parent, f, key.key.name);
-	HASH_ADD(hh, b->edges, key, sizeof e->key, e);
-	b->tree.node[e->node].next = b->tree.node[parent].child;
-	b->tree.node[parent].child = e->node;
-	return e->node;
+	while ((n = b->edge[at]) != 0 &&
+	       (node[n].parent != parent || node[n].name != name))
+		at = (at + 1) & (b->edges - 1);
+	return &b->edge[at];
+}
+
+static void
+edges_grow(struct builder *b)
+{
+	free(b->edge);
+	b->edges = b->edges ? 2 * b->edges : 4096;
+	b->edge = text_alloc(b->edges * sizeof *b->edge);
+	for (uint32_t i = 1; i < b->tree.count; i++)
+		*edge_place(b, b->tree.node[i].parent, b->tree.node[i].name) =
+		    i;
+}
+
+static uint32_t
+child_of(struct builder *b, uint32_t parent, struct frame *f)
+{
+	const char *name = frame_name(b->stacks, f);
+
+	if (2 * (size_t)b->tree.count >= b->edges)
+		edges_grow(b);
+	uint32_t *place = edge_place(b, parent, name);
+	if (*place)
+		return *place;
+	uint32_t n = *place = node_new(b, parent, f, name);
+	b->tree.node[n].next = b->tree.node[parent].child;
+	b->tree.node[parent].child = n;
+	return n;
 }
 
 static void
@@ -207,6 +166,7 @@ calltree_read(const struct recording *r, struct stacks *s,
 {
 	struct builder *b = text_alloc(sizeof *b);
 
+	b->stacks = s;
 	b->bottom_up = bottom_up;
 	node_new(b, 0, NULL, "all");
 	calltree_each_stack(r, s, settings, add_stack, b);
@@ -217,26 +177,8 @@ void
 calltree_free(struct calltree *t)
 {
 	struct builder *b = (struct builder *)t;
-	struct name *name, *next_name;
-	struct named *place, *next_place;
-	struct edge *edge, *next_edge;
 
-	HASH_ITER(hh, b->edges, edge, next_edge)
-	{
-		HASH_DEL(b->edges, edge);
-		free(edge);
-	}
-	HASH_ITER(hh, b->places, place, next_place)
-	{
-		HASH_DEL(b->places, place);
-		free(place);
-	}
-	HASH_ITER(hh, b->names, name, next_name)
-	{
-		HASH_DEL(b->names, name);
-		free(name->text);
-		free(name);
-	}
+	free(b->edge);
 	free(b->tree.node);
 	free(b);
 }

@@ -41,6 +41,7 @@ struct calltree {
  * bottom_up: the root's children are the callers of the allocation functions
  * and theirs who called them; all[] of a node then is what was allocated by
  * way of it.  Children stand in the order of their first appearance.
+ * The tree has to be freed before the stacks.
  */
 struct calltree *calltree_read(const struct recording *, struct stacks *,
 			       const struct settings *, int bottom_up);
@@ -58,9 +59,5 @@ void calltree_each_stack(const struct recording *, struct stacks *,
 				    int64_t stack_id, const struct stack *,
 				    const uint64_t cost[COSTS]),
 			 void *ctx);
-
-/* Name of a function as trees show it: the function, or module+offset.  The
- * caller's to free. */
-char *call_name(const struct frame *);
 
 #endif

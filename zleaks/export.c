@@ -7,8 +7,7 @@
 #include "page_json.h"
 #include "text.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
 
 /* ---- folded ----------------------------------------------------------- */
 
@@ -24,12 +23,11 @@ folded_stack(void *ctx, const struct process *p, int64_t id,
 	if (!cost[e->cost])
 		return;
 	for (size_t i = n; i-- > 0;) {
-		char *name = call_name(stack->frames[i]);
-		for (char *c = name; *c; c++)
-			if (*c == ';')
-				*c = ':';
-		fprintf(e->out, "%s%s", name, i ? ";" : "");
-		free(name);
+		const char *name = frame_name(e->stacks, stack->frames[i]);
+		for (; *name; name++)
+			fputc(*name == ';' ? ':' : *name, e->out);
+		if (i)
+			fputc(';', e->out);
 	}
 	fprintf(e->out, "%s %llu\n", n ? "" : "?",
 		(unsigned long long)cost[e->cost]);
@@ -47,13 +45,11 @@ folded(struct export *e)
 static void
 csv_text(FILE *out, const char *text)
 {
-	fputc('"', out);
 	for (; *text; text++) {
 		if (*text == '"')
 			fputc('"', out);
 		fputc(*text, out);
 	}
-	fputc('"', out);
 }
 
 /* The stack in one field, leaf first, parted by " < ". */
@@ -63,21 +59,16 @@ csv_stack(void *ctx, const struct process *p, int64_t id,
 {
 	struct export *e = ctx;
 	size_t n = stack_frames_worth_showing(stack);
-	char *line = text_copy("");
 
 	fprintf(e->out, "%lld,%lld,", (long long)p->pid, (long long)id);
 	for (int i = 0; i < COSTS; i++)
 		fprintf(e->out, "%llu,", (unsigned long long)cost[i]);
+	fputc('"', e->out);
 	for (size_t i = 0; i < n; i++) {
-		char *name = call_name(stack->frames[i]);
-		char *more = text_format("%s%s%s", line, i ? " < " : "", name);
-		free(name);
-		free(line);
-		line = more;
+		fputs(i ? " < " : "", e->out);
+		csv_text(e->out, frame_name(e->stacks, stack->frames[i]));
 	}
-	csv_text(e->out, line);
-	fputs("\r\n", e->out);
-	free(line);
+	fputs("\"\r\n", e->out);
 }
 
 static void
@@ -100,15 +91,19 @@ json_stack(void *ctx, const struct process *p, int64_t id,
 	   const struct stack *stack, const uint64_t cost[COSTS])
 {
 	struct json_export *j = ctx;
-	json_t *row =
-	    json_checked(json_pack("{s:o}", "pid", page_json_int(p->pid)));
+	FILE *out = j->e->out;
 
+	json_out_next(&j->out);
+	fprintf(out, "{\"pid\": %lld", (long long)p->pid);
 	for (int i = 0; i < COSTS; i++)
-		json_object_set_new(
-		    row, cost_names[i],
-		    json_checked(json_integer((json_int_t)cost[i])));
-	page_json_stack(row, id, stack);
-	json_out_element(&j->out, row);
+		fprintf(out, ", \"%s\": %lld", cost_names[i],
+			(long long)cost[i]);
+	fprintf(out,
+		", \"stack_id\": %lld, \"fingerprint\": \"%016" PRIx64
+		"\", \"stack\": ",
+		(long long)id, stack->fingerprint);
+	stack_json_write(stack, out);
+	fputc('}', out);
 }
 
 static void

@@ -19,6 +19,9 @@ struct clock {
 	int64_t *numbers; /* ascending */
 	double *times;
 	size_t count;
+	/* samples that --from and --to left out: the last one before those, or
+	 * UNKNOWN, and the first behind them, or INT64_MAX */
+	int64_t before, after;
 	size_t warm_up;
 	/* the process as a whole */
 	struct point *live;

@@ -21,6 +21,8 @@ enum {
 	OPT_IGNORE,
 	OPT_THREAD,
 	OPT_PID,
+	OPT_FROM,
+	OPT_TO,
 	OPT_SUPPRESSIONS,
 	OPT_FAIL_ON,
 	OPT_BY,
@@ -38,13 +40,15 @@ enum {
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
 	FOR_FINDINGS = FOR_LEAKS | FOR_DIFF | FOR_SUPPRESS,
-	FOR_TREES = FOR_STACKS | FOR_EXPORT
+	FOR_TREES = FOR_STACKS | FOR_EXPORT,
+	FOR_TABLES = FOR_THREADS | FOR_CLASSES,
+	FOR_SPAN = FOR_GROWTH | FOR_STACKS | FOR_THREADS
 };
 
 static const struct option_def option_table[] = {
 	{ OPT_JSON, 0, "json", NULL, "JSON instead of text", 0 },
 	{ OPT_CSV, 0, "csv", NULL, "comma-separated values instead of text",
-	  FOR_QUERY },
+	  FOR_QUERY | FOR_TABLES },
 	{ OPT_BY, 0, "by", "KEY", "a row per class (default), zone or stack",
 	  FOR_GROWTH },
 	{ OPT_COST, 0, "cost", "KEY",
@@ -63,24 +67,29 @@ static const struct option_def option_table[] = {
 	{ OPT_KINDS, 0, "kinds", "LIST",
 	  "kinds of leak to list, or all (see below)", FOR_FINDINGS },
 	{ OPT_SORT, 0, "sort", "KEY",
-	  "bytes, blocks, and age (leaks) or rate (growth)", FOR_PAGES },
+	  "bytes, blocks, and age (leaks, threads) or rate (growth)",
+	  FOR_PAGES | FOR_TABLES },
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, JSON all",
-	  FOR_PAGES | FOR_HISTORY | FOR_DIFF | FOR_SUPPRESS },
+	  FOR_PAGES | FOR_HISTORY | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
-	  FOR_PAGES | FOR_STACKS | FOR_DIFF | FOR_SUPPRESS },
+	  FOR_PAGES | FOR_STACKS | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES | FOR_DIFF | FOR_SUPPRESS },
+	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES | FOR_DIFF | FOR_SUPPRESS },
+	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS },
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main",
-	  FOR_LEAKS | FOR_SUPPRESS },
+	  FOR_LEAKS | FOR_THREADS | FOR_SUPPRESS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_SUPPRESS },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_TABLES | FOR_SUPPRESS },
+	{ OPT_FROM, 0, "from", "MOMENT",
+	  "from then on: seconds, -10s before the end, or a mark's label",
+	  FOR_SPAN | FOR_DIFF },
+	{ OPT_TO, 0, "to", "MOMENT", "until then", FOR_SPAN | FOR_DIFF },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: LeakSanitizer's or Valgrind's file",
 	  FOR_FINDINGS },
@@ -90,7 +99,7 @@ static const struct option_def option_table[] = {
 	{ OPT_SOURCE_ROOT, 0, "source-root", "DIR",
 	  "show source files relative to DIR, default: here", 0 },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_TABLES },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",
@@ -243,6 +252,12 @@ set(struct settings *s, int id, const char *value)
 	case OPT_THREAD:
 		s->thread = value;
 		return 0;
+	case OPT_FROM:
+		s->from = value;
+		return 0;
+	case OPT_TO:
+		s->to = value;
+		return 0;
 	case OPT_SUPPRESSIONS:
 		s->suppressions = value;
 		return 0;
@@ -324,4 +339,13 @@ settings_report(const char *command, int argc, char **argv)
 		message("%s: one report at a time, not also '%s'", command,
 			argv[1]);
 	return NULL;
+}
+
+int
+settings_one_format(const char *command, const struct settings *s)
+{
+	if (!s->json || !s->csv)
+		return 0;
+	message("%s: --json or --csv, not both", command);
+	return -1;
 }

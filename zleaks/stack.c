@@ -13,7 +13,8 @@
 
 enum {
 	FRAMES_MAX = 4096, /* of one stack: zrecord keeps far fewer */
-	NAME_MAX_BYTES = 16 << 10
+	NAME_MAX_BYTES = 16 << 10,
+	DIRECT_MAX = 1 << 22 /* places with lower ids are found by their id */
 };
 
 struct place { /* a row of `location` */
@@ -28,11 +29,19 @@ struct known_stack {
 	UT_hash_handle hh;
 };
 
+struct name { /* one text for all places in one function */
+	char *text;
+	UT_hash_handle hh;
+};
+
 struct stacks {
 	const struct recording *recording;
 	sqlite3_stmt *frames_of, *location;
 	struct place *places;
+	struct place **direct; /* by location_id, those below direct_count */
+	size_t direct_count;
 	struct known_stack *stacks;
+	struct name *names;
 };
 
 struct stacks *
@@ -55,6 +64,7 @@ stacks_free(struct stacks *s)
 {
 	struct place *place, *next_place;
 	struct known_stack *stack, *next_stack;
+	struct name *name, *next_name;
 
 	HASH_ITER(hh, s->places, place, next_place)
 	{
@@ -63,6 +73,7 @@ stacks_free(struct stacks *s)
 		free(place->frame.file);
 		free(place->frame.module);
 		json_decref(place->frame.json);
+		free(place->frame.text);
 		free(place);
 	}
 	HASH_ITER(hh, s->stacks, stack, next_stack)
@@ -71,8 +82,15 @@ stacks_free(struct stacks *s)
 		free(stack->stack.frames);
 		free(stack);
 	}
+	HASH_ITER(hh, s->names, name, next_name)
+	{
+		HASH_DEL(s->names, name);
+		free(name->text);
+		free(name);
+	}
 	sqlite3_finalize(s->frames_of);
 	sqlite3_finalize(s->location);
+	free(s->direct);
 	free(s);
 }
 
@@ -112,6 +130,15 @@ plain_module(const char *name)
 					      : strlen(name);
 }
 
+/* What a fingerprint takes of a frame. */
+static const char *
+plain_text(const struct frame *f)
+{
+	return f->function ? f->function
+	       : f->module ? text_basename(f->module)
+			   : "?";
+}
+
 static uint64_t
 fingerprint(const struct stack *stack)
 {
@@ -119,13 +146,7 @@ fingerprint(const struct stack *stack)
 
 	for (size_t i = 0; i < stack->count; i++) {
 		const struct frame *f = stack->frames[i];
-		if (f->function) {
-			h = hash_bytes(h, f->function, plain_name(f->function));
-		} else {
-			const char *m =
-			    f->module ? text_basename(f->module) : "?";
-			h = hash_bytes(h, m, plain_module(m));
-		}
+		h = hash_bytes(h, plain_text(f), f->plain);
 	}
 	/* the last bytes have met few multiplications: mix them in */
 	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
@@ -145,15 +166,11 @@ bounded_text(sqlite3_stmt *st, int column)
 	return memcpy(copy, s, n);
 }
 
-static struct frame *
-place_get(struct stacks *s, int64_t id)
+static struct place *
+read_place(struct stacks *s, int64_t id)
 {
-	struct place *p;
+	struct place *p = text_alloc(sizeof *p);
 
-	HASH_FIND(hh, s->places, &id, sizeof id, p);
-	if (p)
-		return &p->frame;
-	p = text_alloc(sizeof *p);
 	p->location_id = id;
 	p->frame.line = p->frame.offset = UNKNOWN;
 	sqlite3_bind_int64(s->location, 1, id);
@@ -167,7 +184,42 @@ place_get(struct stacks *s, int64_t id)
 		p->frame.inlined = sqlite3_column_int(st, 5) != 0;
 	}
 	sqlite3_reset(s->location);
+	const char *plain = plain_text(&p->frame);
+	p->frame.plain =
+	    p->frame.function ? plain_name(plain) : plain_module(plain);
 	HASH_ADD(hh, s->places, location_id, sizeof p->location_id, p);
+	return p;
+}
+
+static void
+direct_grow(struct stacks *s, size_t id)
+{
+	size_t n = s->direct_count ? s->direct_count : 1024;
+
+	while (n <= id)
+		n *= 2;
+	s->direct = text_grow(s->direct, n, sizeof *s->direct);
+	memset(s->direct + s->direct_count, 0,
+	       (n - s->direct_count) * sizeof *s->direct);
+	s->direct_count = n;
+}
+
+static struct frame *
+place_get(struct stacks *s, int64_t id)
+{
+	int direct = id >= 0 && id < DIRECT_MAX;
+	struct place *p;
+
+	if (direct && (size_t)id < s->direct_count && s->direct[id])
+		return &s->direct[id]->frame;
+	HASH_FIND(hh, s->places, &id, sizeof id, p);
+	if (!p)
+		p = read_place(s, id);
+	if (direct) {
+		if ((size_t)id >= s->direct_count)
+			direct_grow(s, (size_t)id);
+		s->direct[id] = p;
+	}
 	return &p->frame;
 }
 
@@ -214,6 +266,25 @@ stacks_get(struct stacks *s, int64_t id)
 	return &k->stack;
 }
 
+const char *
+frame_name(struct stacks *s, struct frame *f)
+{
+	struct name *name;
+
+	if (f->name)
+		return f->name;
+	char *text = call_name(f);
+	HASH_FIND_STR(s->names, text, name);
+	if (name) {
+		free(text);
+	} else {
+		name = text_alloc(sizeof *name);
+		name->text = text;
+		HASH_ADD_KEYPTR(hh, s->names, text, strlen(text), name);
+	}
+	return f->name = name->text;
+}
+
 /* ---- what a stack says ------------------------------------------------ */
 
 int
@@ -221,6 +292,8 @@ stack_passes(const struct stack *stack, const struct regexfilter *f)
 {
 	int focused = !f->has_focus;
 
+	if (!regexfilter_active(f))
+		return 1;
 	for (size_t i = 0; i < stack->count; i++) {
 		const struct frame *fr = stack->frames[i];
 		const char *const text[] = { fr->function, fr->file,
@@ -261,6 +334,24 @@ stack_json(const struct stack *stack)
 		if (json_array_append(list, frame_json(stack->frames[i])) != 0)
 			json_checked(NULL);
 	return list;
+}
+
+void
+stack_json_write(const struct stack *stack, FILE *out)
+{
+	fputc('[', out);
+	for (size_t i = 0; i < stack->count; i++) {
+		struct frame *f = stack->frames[i];
+		if (!f->text) {
+			f->text = json_dumps(frame_json(f), 0);
+			if (!f->text)
+				die(EXIT_UNREADABLE, "out of memory");
+			f->text_bytes = strlen(f->text);
+		}
+		fwrite(", ", 1, i ? 2 : 0, out);
+		fwrite(f->text, 1, f->text_bytes, out);
+	}
+	fputc(']', out);
 }
 
 static int

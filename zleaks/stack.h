@@ -12,6 +12,10 @@ struct frame {
 	int64_t line, offset;		/* UNKNOWN */
 	int inlined;			/* into the next frame */
 	json_t *json;			/* made at first use */
+	char *text;			/* the same, as text of */
+	size_t text_bytes;
+	size_t plain;	  /* of what fingerprints take: its length */
+	const char *name; /* of frame_name, once it was asked for */
 };
 
 struct stack {
@@ -36,6 +40,9 @@ int stack_passes(const struct stack *, const struct regexfilter *);
 /* A new reference to the frames as the contract's JSON array. */
 json_t *stack_json(const struct stack *);
 
+/* Writes that array, without building it: for very many stacks. */
+void stack_json_write(const struct stack *, FILE *);
+
 /* Innermost frames that only start the program (below main) are worth no
  * line on a page: number of frames above them. */
 size_t stack_frames_worth_showing(const struct stack *);
@@ -43,6 +50,10 @@ size_t stack_frames_worth_showing(const struct stack *);
 /* Index of the frame that a reader looks for first: the innermost one of the
  * program's own code; SIZE_MAX when none stands out. */
 size_t stack_own_frame(const struct stack *);
+
+/* call_name of the frame; frames of one function have the same pointer.
+ * Belongs to the table. */
+const char *frame_name(struct stacks *, struct frame *);
 
 int frame_is_std(const struct frame *);
 
@@ -53,6 +64,10 @@ int frame_is_std(const struct frame *);
 void path_root(const char *folder);
 /* The part of a path behind that folder, or the path itself. */
 const char *path_from_root(const char *path);
+
+/* Name of a function as trees show it: the function, or module+offset.  The
+ * caller's to free. */
+char *call_name(const struct frame *);
 
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);

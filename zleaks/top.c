@@ -9,23 +9,16 @@
  */
 #include "growth.h"
 
+#include "sums.h"
 #include "text.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 /* Zeroed before its fields are set: the hash takes in the padding. */
 struct curve_key {
 	int64_t process_id, zone_id, size_class;
-};
-
-struct share { /* of a stack in a curve */
-	struct {
-		struct curve *curve;
-		int64_t stack_id;
-	} key;
-	struct top_stack top;
-	UT_hash_handle hh;
 };
 
 struct wanted { /* a growing curve */
@@ -53,56 +46,45 @@ find_growing(struct growth *g)
 	return all;
 }
 
+/* By index of the curve, then by stack. */
 static void
-add_block(struct share **shares, struct curve *c, int64_t stack_id,
-	  int64_t size)
-{
-	struct share probe = { .key = { c, stack_id } }, *s;
-
-	HASH_FIND(hh, *shares, &probe.key, sizeof probe.key, s);
-	if (!s) {
-		s = text_alloc(sizeof *s);
-		s->key.curve = c;
-		s->key.stack_id = s->top.stack_id = stack_id;
-		s->top.gained = UNKNOWN;
-		HASH_ADD(hh, *shares, key, sizeof s->key, s);
-	}
-	s->top.blocks++;
-	s->top.bytes = count_add(s->top.bytes, size);
-}
-
-static struct share *
-share_out(struct growth *g, struct wanted *wanted)
+share_out(struct growth *g, struct wanted *wanted, struct sums *shares)
 {
 	sqlite3_stmt *st = recording_sql(
 	    g->recording, "SELECT process_id, zone_id, size_class, stack_id,"
 			  " size FROM block_info WHERE freed_at IS NULL");
 	int by_zone = g->settings->by == BY_ZONE;
-	struct share *shares = NULL;
+	struct curve_key last = { UNKNOWN, UNKNOWN, UNKNOWN };
+	struct wanted *w = NULL;
 
 	while (recording_step(g->recording, st)) {
 		struct curve_key key = { column_int(st, 0), column_int(st, 1),
 					 by_zone ? UNKNOWN
 						 : column_int(st, 2) };
-		struct wanted *w;
-		HASH_FIND(hh, wanted, &key, sizeof key, w);
-		if (w)
-			add_block(&shares, w->curve, column_int(st, 3),
-				  column_int(st, 4));
+		/* neighbours often belong together */
+		if (memcmp(&key, &last, sizeof key) != 0)
+			HASH_FIND(hh, wanted, &key, sizeof key, w);
+		last = key;
+		if (!w)
+			continue;
+		struct sum *sum =
+		    sums_get(shares, w->curve - g->curves, column_int(st, 3));
+		sum->blocks++;
+		sum->bytes = count_add(sum->bytes, column_int(st, 4));
 	}
 	sqlite3_finalize(st);
-	return shares;
 }
 
 static int
-by_curve_and_bytes(const struct share *a, const struct share *b)
+by_curve_and_bytes(const void *pa, const void *pb)
 {
-	if (a->key.curve != b->key.curve)
-		return a->key.curve < b->key.curve ? -1 : 1;
-	if (a->top.bytes != b->top.bytes)
-		return a->top.bytes < b->top.bytes ? 1 : -1;
-	return (a->key.stack_id > b->key.stack_id) -
-	       (a->key.stack_id < b->key.stack_id);
+	const struct sum *a = pa, *b = pb;
+
+	if (a->a != b->a)
+		return a->a < b->a ? -1 : 1;
+	if (a->bytes != b->bytes)
+		return a->bytes < b->bytes ? 1 : -1;
+	return (a->b > b->b) - (a->b < b->b);
 }
 
 /* What the stack has gained since the warm-up, in all its size classes. */
@@ -116,6 +98,7 @@ stack_gain(struct growth *g, sqlite3_stmt *st, const struct curve *c,
 
 	sqlite3_bind_int64(st, 1, stack_id);
 	sqlite3_bind_int64(st, 2, clock->numbers[from]);
+	sqlite3_bind_int64(st, 3, clock->after);
 	if (recording_step(g->recording, st) &&
 	    sqlite3_column_type(st, 1) != SQLITE_NULL)
 		gain =
@@ -160,7 +143,7 @@ drop_idle(struct curve *c)
 }
 
 static void
-rank(struct growth *g, struct share *shares)
+rank(struct growth *g, const struct sums *shares)
 {
 	sqlite3_stmt *st = recording_sql(
 	    g->recording,
@@ -168,17 +151,18 @@ rank(struct growth *g, struct share *shares)
 	    "  WHERE stack_id = ?1 AND sample <= ?2"
 	    "  ORDER BY sample DESC LIMIT 1), 0),"
 	    " (SELECT live_bytes FROM stack_sample WHERE stack_id = ?1"
-	    "  ORDER BY sample DESC LIMIT 1)");
-	const struct curve *of = NULL;
+	    "  AND sample < ?3 ORDER BY sample DESC LIMIT 1)");
 	size_t seen = 0;
 
-	for (struct share *s = shares; s; s = s->hh.next) {
-		seen = s->key.curve == of ? seen + 1 : 0;
-		of = s->key.curve;
+	for (size_t i = 0; i < shares->count; i++) {
+		const struct sum *sum = &shares->entry[i];
+		struct curve *c = &g->curves[sum->a];
+		seen = i && sum->a == sum[-1].a ? seen + 1 : 0;
 		if (seen >= TOP_CANDIDATES)
 			continue;
-		s->top.gained = stack_gain(g, st, of, s->key.stack_id);
-		insert(s->key.curve, &s->top);
+		struct top_stack t = { sum->b, sum->blocks, sum->bytes,
+				       stack_gain(g, st, c, sum->b) };
+		insert(c, &t);
 	}
 	sqlite3_finalize(st);
 }
@@ -187,16 +171,15 @@ void
 growth_top_stacks(struct growth *g)
 {
 	struct wanted *wanted, *w, *next_w;
-	struct share *shares = NULL, *s, *next_s;
+	struct sums shares = { 0 };
 
 	if (g->settings->by == BY_STACK)
 		return; /* the curve is the stack */
 	wanted = find_growing(g);
 	if (wanted)
-		shares = share_out(g, wanted);
-	HASH_SORT(shares, by_curve_and_bytes);
-	if (shares)
-		rank(g, shares);
+		share_out(g, wanted, &shares);
+	sums_sort(&shares, by_curve_and_bytes);
+	rank(g, &shares);
 	for (size_t i = 0; i < g->curve_count; i++)
 		drop_idle(&g->curves[i]);
 	HASH_ITER(hh, wanted, w, next_w)
@@ -204,9 +187,5 @@ growth_top_stacks(struct growth *g)
 		HASH_DEL(wanted, w);
 		free(w);
 	}
-	HASH_ITER(hh, shares, s, next_s)
-	{
-		HASH_DEL(shares, s);
-		free(s);
-	}
+	sums_free(&shares);
 }

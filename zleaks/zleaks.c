@@ -21,6 +21,8 @@ static const struct command commands[] = {
 	  "what grows while the program runs, by size class", growth_main },
 	{ "stacks", FOR_STACKS, "report.db",
 	  "who allocates: a tree of calls, by bytes or blocks", stacks_main },
+	{ "threads", FOR_THREADS, "report.db",
+	  "what each thread allocated, and what of it is alive", threads_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
@@ -40,8 +42,8 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes", "threads",    "diff",
-				     "html",	"flamegraph", NULL };
+static const char *const later[] = { "classes", "diff", "html", "flamegraph",
+				     NULL };
 
 static const struct command *
 find_command(const char *name)

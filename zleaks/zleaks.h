@@ -7,6 +7,7 @@
  *   recording.c   opening a report, its processes, what is missing in it
  *   problem.c    what is missing in a recording, and how pages say it
  *   process.c    a process in words
+ *   moment.c     moments that --from and --to name
  *   stack.c      frames, fingerprints, filters by frame; stack_text.c
  *                prints them
  *   suppress.c   suppression files; see suppress.h for the others
@@ -18,6 +19,9 @@
  *                print
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
+ *   threads.c    command `threads`; threads_text.c and threads_json.c print
+ *   sums.c       blocks added up by two numbers
+ *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
@@ -51,8 +55,11 @@ enum { /* which commands an option belongs to */
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
        FOR_DOCTOR = 64,
-       FOR_SUPPRESS = 128,
-       FOR_DIFF = 256
+       FOR_THREADS = 128,
+       FOR_CLASSES = 256,
+       FOR_TOP = 512,
+       FOR_SUPPRESS = 1 << 16,
+       FOR_DIFF = 1 << 17
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -70,6 +77,7 @@ struct settings {
 	const char *thread; /* name or number, NULL: all */
 	int64_t pid;	    /* 0: all */
 	const char *suppressions, *output;
+	const char *from, *to; /* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
 	int cost;	    /* enum cost */
@@ -97,6 +105,7 @@ int suppress_main(const struct settings *, int argc, char **argv);
 int diff_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
+int threads_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */
 
@@ -109,6 +118,8 @@ int settings_format(const struct settings *, const char *const *formats);
 enum { FORMAT_NONE = -1, FORMAT_BAD = -2 };
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
+/* -1 with a message when both --json and --csv were given. */
+int settings_one_format(const char *command, const struct settings *);
 
 /* ---- report.c */
 
