@@ -94,65 +94,6 @@ stacks_free(struct stacks *s)
 	free(s);
 }
 
-/* ---- fingerprint ------------------------------------------------------ */
-
-static uint64_t
-hash_bytes(uint64_t h, const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
-	return (h ^ '\n') * UINT64_C(0x100000001b3);
-}
-
-/* Length of a function's name without what optimisers add to it. */
-static size_t
-plain_name(const char *name)
-{
-	static const char *const added[] = { ".constprop.", ".isra.",
-					     ".part.",	    ".cold",
-					     ".lto_priv.",  " [clone " };
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < sizeof added / sizeof *added; i++) {
-		const char *at = strstr(name, added[i]);
-		if (at && at != name && (size_t)(at - name) < n)
-			n = (size_t)(at - name);
-	}
-	return n;
-}
-
-/* Length of a module's name without the library's version. */
-static size_t
-plain_module(const char *name)
-{
-	const char *so = strstr(name, ".so");
-	return so && (so[3] == '.' || !so[3]) ? (size_t)(so + 3 - name)
-					      : strlen(name);
-}
-
-/* What a fingerprint takes of a frame. */
-static const char *
-plain_text(const struct frame *f)
-{
-	return f->function ? f->function
-	       : f->module ? text_basename(f->module)
-			   : "?";
-}
-
-static uint64_t
-fingerprint(const struct stack *stack)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < stack->count; i++) {
-		const struct frame *f = stack->frames[i];
-		h = hash_bytes(h, plain_text(f), f->plain);
-	}
-	/* the last bytes have met few multiplications: mix them in */
-	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return h ^ h >> 32;
-}
-
 /* ---- reading ---------------------------------------------------------- */
 
 static char *
@@ -184,9 +125,7 @@ read_place(struct stacks *s, int64_t id)
 		p->frame.inlined = sqlite3_column_int(st, 5) != 0;
 	}
 	sqlite3_reset(s->location);
-	const char *plain = plain_text(&p->frame);
-	p->frame.plain =
-	    p->frame.function ? plain_name(plain) : plain_module(plain);
+	frame_prepare(&p->frame);
 	HASH_ADD(hh, s->places, location_id, sizeof p->location_id, p);
 	return p;
 }
@@ -261,7 +200,7 @@ stacks_get(struct stacks *s, int64_t id)
 		read_frames(s, &k->stack,
 			    (const char *)sqlite3_column_text(s->frames_of, 0));
 	sqlite3_reset(s->frames_of);
-	k->stack.fingerprint = fingerprint(&k->stack);
+	k->stack.fingerprint = stack_fingerprint(&k->stack);
 	HASH_ADD(hh, s->stacks, stack_id, sizeof k->stack_id, k);
 	return &k->stack;
 }
@@ -388,26 +327,12 @@ stack_frames_worth_showing(const struct stack *stack)
 	return n;
 }
 
-/* A function of C++'s standard library, whichever module it was made in. */
-int
-frame_is_std(const struct frame *f)
-{
-	static const char *const begins[] = { "std::", "__gnu_cxx::",
-					      "operator new", "void std::" };
-
-	for (size_t i = 0; f->function && i < sizeof begins / sizeof *begins;
-	     i++)
-		if (!strncmp(f->function, begins[i], strlen(begins[i])))
-			return 1;
-	return 0;
-}
-
 /* Not of the program itself. */
 static int
 is_foreign(const struct frame *f)
 {
-	return frame_is_std(f) || !f->module ||
-	       strstr(f->module, ".so") != NULL || f->module[0] == '[';
+	return f->is_std || !f->module || strstr(f->module, ".so") != NULL ||
+	       f->module[0] == '[';
 }
 
 size_t

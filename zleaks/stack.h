@@ -14,7 +14,9 @@ struct frame {
 	json_t *json;			/* made at first use */
 	char *text;			/* the same, as text of */
 	size_t text_bytes;
-	size_t plain;	  /* of what fingerprints take: its length */
+	const char *plain; /* what fingerprints take of it */
+	size_t plain_bytes;
+	int is_std;	  /* of C++'s standard library, in whatever module */
 	const char *name; /* of frame_name, once it was asked for */
 };
 
@@ -55,7 +57,11 @@ size_t stack_own_frame(const struct stack *);
  * Belongs to the table. */
 const char *frame_name(struct stacks *, struct frame *);
 
-int frame_is_std(const struct frame *);
+/* ---- fingerprint.c */
+
+/* Fills in `plain` and `is_std`. */
+void frame_prepare(struct frame *);
+uint64_t stack_fingerprint(const struct stack *);
 
 /* ---- stack_text.c */
 

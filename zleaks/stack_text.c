@@ -131,8 +131,8 @@ folded(const struct stack *stack, size_t i, size_t n)
 {
 	size_t end = i;
 
-	while (end + 1 < n && frame_is_std(stack->frames[end]) &&
-	       frame_is_std(stack->frames[end + 1]))
+	while (end + 1 < n && stack->frames[end]->is_std &&
+	       stack->frames[end + 1]->is_std)
 		end++;
 	return end - i;
 }
