@@ -78,6 +78,10 @@ char *call_name(const struct frame *);
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);
 
+/* The function's name as pages show it, "?" without one; long ones lose their
+ * template arguments.  The caller's to free. */
+char *frame_short_name(const struct frame *);
+
 /* Prints the frames, one per line, behind that indent. */
 void stack_print(const struct stack *, const struct style *, const char *indent,
 		 FILE *);

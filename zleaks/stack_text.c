@@ -112,9 +112,8 @@ without_template_arguments(const char *name)
 	return shorter;
 }
 
-/* The name as the page shows it; the caller's to free. */
-static char *
-shown_name(const struct frame *f)
+char *
+frame_short_name(const struct frame *f)
 {
 	if (!f->function || strlen(f->function) <= NAME_COLUMNS)
 		return text_printable(f->function);
@@ -144,7 +143,7 @@ name_width(const struct stack *stack, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		i += folded(stack, i, n);
-		char *name = shown_name(stack->frames[i]);
+		char *name = frame_short_name(stack->frames[i]);
 		size_t columns = text_columns(name);
 		if (columns > width && columns <= ALIGN_COLUMNS)
 			width = columns;
@@ -164,7 +163,7 @@ stack_print(const struct stack *stack, const struct style *style,
 		size_t inside = folded(stack, i, n);
 		i += inside;
 		const struct frame *f = stack->frames[i];
-		char *name = shown_name(f), *place = frame_place(f);
+		char *name = frame_short_name(f), *place = frame_place(f);
 		size_t columns = text_columns(name);
 		int gap = columns < width ? (int)(width - columns) : 0;
 		int mine = i == own;

@@ -26,6 +26,9 @@ static const struct command commands[] = {
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
+	{ "diff", FOR_DIFF, "OLD NEW",
+	  "which leaks and stacks came, grew and went between two reports",
+	  diff_main },
 	{ "suppress", FOR_SUPPRESS, "report.db",
 	  "entries for a suppression file, for the leaks there are",
 	  suppress_main },
@@ -42,8 +45,7 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes", "diff", "html", "flamegraph",
-				     NULL };
+static const char *const later[] = { "classes", "html", "flamegraph", NULL };
 
 static const struct command *
 find_command(const char *name)
