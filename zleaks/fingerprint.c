@@ -56,16 +56,16 @@ struct parts {
 	size_t own_bytes;
 };
 
-/* Behind "operator" and its sign, of which '<', '>' and '(' are no brackets. */
+/* Behind "operator" and what it is called, of which '<', '>' and "()" are no
+ * brackets. */
 static const char *
 behind_operator(const char *p)
 {
 	p += strlen("operator");
 	if (!strncmp(p, "()", 2))
 		return p + 2;
-	while (*p && strchr("<>=-", *p))
-		p++;
-	return p;
+	p += strspn(p, "<>=-");
+	return p + strcspn(p, "(<"); /* "[]", " new", " int" */
 }
 
 /* Where a scope goes on behind the parameters at p, as in
@@ -126,6 +126,15 @@ parts_of(const char *name)
 		end = part.own + strcspn(part.own, "(");
 	part.own_bytes = (size_t)(end - part.own);
 	return part;
+}
+
+const char *
+own_name(const char *function, size_t *bytes)
+{
+	struct parts part = parts_of(function);
+
+	*bytes = part.own_bytes;
+	return part.own;
 }
 
 void

@@ -62,6 +62,8 @@ const char *frame_name(struct stacks *, struct frame *);
 /* Fills in `plain` and `is_std`. */
 void frame_prepare(struct frame *);
 uint64_t stack_fingerprint(const struct stack *);
+/* "grow" of "void ns::Pool<int>::grow<int>(int const&)": not ended by a NUL. */
+const char *own_name(const char *function, size_t *bytes);
 
 /* ---- stack_text.c */
 

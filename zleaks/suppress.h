@@ -74,8 +74,8 @@ int valgrind_matches(const struct suppression *, const struct stack *,
 /* From "fun:NAME", "obj:PATH", "src:FILE" or "..."; -1: something else. */
 int valgrind_frame(struct suppressed_frame *, const char *line);
 
-/* A pattern for the mangled forms of a demangled name; of a C name the name.
- * The caller's to free. */
-char *valgrind_function(const char *name);
+/* A pattern for the name that Valgrind has for a frame's function; the caller's
+ * to free. */
+char *valgrind_function(const struct frame *);
 
 #endif

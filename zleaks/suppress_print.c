@@ -280,13 +280,7 @@ print_valgrind_frame(const struct frame *f, FILE *out)
 	char *text;
 
 	if (f->function && *f->function != '<') {
-		/* libc's own names for its functions, where it has debug
-		 * information: Valgrind shows the exported ones */
-		int internal = !strncmp(f->function, "__GI_", 5);
-		const char *name = f->function + (internal ? 5 : 0);
-		name += internal ? strspn(name, "_") : 0;
-		text = internal ? text_format("*%s", name)
-				: valgrind_function(name);
+		text = valgrind_function(f);
 		message_clean(text);
 		fprintf(out, "   fun:%s\n", text);
 	} else if (f->module) {
@@ -321,8 +315,15 @@ print_valgrind_entry(struct printer *p, const struct group *g)
 		fprintf(p->out, "   match-leak-kinds: %s\n",
 			kind_names[g->kind]);
 	fprintf(p->out, "   fun:%s\n", valgrind_maker(g));
-	for (size_t i = 0; i < n && i < VALGRIND_FRAMES; i++)
-		print_valgrind_frame(g->stack->frames[i], p->out);
+	for (size_t i = 0; i < n && i < VALGRIND_FRAMES; i++) {
+		const struct frame *f = g->stack->frames[i];
+		/* which of its insides C++'s library inlines says nothing */
+		if (!f->is_std || !f->inlined)
+			print_valgrind_frame(f, p->out);
+		else if (i == 0 || !g->stack->frames[i - 1]->is_std ||
+			 !g->stack->frames[i - 1]->inlined)
+			fputs("   ...\n", p->out);
+	}
 	fputs("}\n", p->out);
 }
 

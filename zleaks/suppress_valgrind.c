@@ -146,8 +146,20 @@ mangle_word(char *out, const char *word, size_t n, const char *before,
 	return mempcpy(out, word, n);
 }
 
-char *
-valgrind_function(const char *name)
+/* Of an inlined function Valgrind has its own name, see matches_inlined. */
+static char *
+inlined_function(const char *name)
+{
+	size_t n;
+	const char *own = own_name(name, &n);
+
+	return text_format("%.*s%s", n < NAME_MAX_BYTES ? (int)n : 0, own,
+			   strchr(name, '<') ? "*" : "");
+}
+
+/* Of a function in the symbol table. */
+static char *
+mangled_function(const char *name)
 {
 	static const char nameless[] = "(anonymous namespace)";
 	size_t n = strlen(name), before_length = 0;
@@ -193,6 +205,16 @@ valgrind_function(const char *name)
 	}
 	strcpy(out, out[-1] == '*' ? "" : "*");
 	return pattern;
+}
+
+char *
+valgrind_function(const struct frame *f)
+{
+	const char *name = f->function;
+
+	if (!strncmp(name, "__GI_", 5)) /* see matches_internal */
+		return text_format("*%s", name + 5 + strspn(name + 5, "_"));
+	return f->inlined ? inlined_function(name) : mangled_function(name);
 }
 
 /* ---- entries ---------------------------------------------------------- */
@@ -268,13 +290,55 @@ matches_source(const char *pattern, const struct frame *f)
 	return matches;
 }
 
+/* Of inlined functions Valgrind knows their own names alone, with template
+ * arguments in a form of its own: "construct<std::pair<..>, ..>". */
+static int
+matches_inlined(const char *pattern, const char *function)
+{
+	char own[256], head[256];
+	size_t n, m = strcspn(pattern, "<");
+	const char *name = own_name(function, &n);
+
+	if (!strncmp(pattern, "operator", 8))
+		m = strlen(pattern);
+	if (n >= sizeof own || m >= sizeof head)
+		return 0;
+	memcpy(own, name, n);
+	own[n] = 0;
+	memcpy(head, pattern, m);
+	head[m] = 0;
+	return glob(head, own);
+}
+
+/* libc's functions under libc's own names for them: "__GI___strdup". */
+static int
+matches_internal(const char *pattern, const char *function)
+{
+	if (strncmp(function, "__GI_", 5) != 0)
+		return 0;
+	function += 5;
+	return glob(pattern, function) ||
+	       glob(pattern, function + strspn(function, "_"));
+}
+
+static int
+matches_function(const struct suppressed_frame *f, const struct frame *frame)
+{
+	const char *function = frame->function ? frame->function : "???";
+
+	if (f->plain)
+		return glob(f->plain, function);
+	return glob(f->pattern, function) ||
+	       (frame->inlined && matches_inlined(f->pattern, function)) ||
+	       matches_internal(f->pattern, function);
+}
+
 static int
 matches_frame(const struct suppressed_frame *f, const struct frame *frame)
 {
 	switch (f->by) {
 	case BY_FUNCTION:
-		return glob(f->plain ? f->plain : f->pattern,
-			    frame->function ? frame->function : "???");
+		return matches_function(f, frame);
 	case BY_OBJECT:
 		return glob(f->pattern, frame->module ? frame->module : "???");
 	default:
