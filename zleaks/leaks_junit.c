@@ -15,10 +15,18 @@
 #include <string.h>
 #include <time.h>
 
+/* The text is printable; two code points that are no characters XML has not
+ * even as references. */
 static void
 print_escaped(FILE *out, const char *text)
 {
 	for (; *text; text++) {
+		if (!strncmp(text, "\xef\xbf\xbe", 3) ||
+		    !strncmp(text, "\xef\xbf\xbf", 3)) {
+			fputs("\xef\xbf\xbd", out);
+			text += 2;
+			continue;
+		}
 		switch (*text) {
 		case '&':
 			fputs("&amp;", out);
