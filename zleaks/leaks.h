@@ -45,6 +45,7 @@ struct section {
 	const struct process *process;
 	struct tally kinds[KIND_COUNT], suppressed;
 	struct tally left_out; /* listed, not shown */
+	struct tally late;     /* unscanned: allocated after the scan */
 	struct group **shown;  /* the listed ones, shown_count of them shown */
 	size_t shown_count, listed_count;
 };

@@ -188,6 +188,14 @@ suppress(struct leaks *l)
 	}
 }
 
+/* Where the recording is complete, what the scan did not see came after it, by
+ * threads that ran on: neither lost nor held as far as one can know. */
+static int
+is_late(const struct group *g)
+{
+	return g->kind == KIND_UNSCANNED && process_complete(g->process);
+}
+
 /* Counts a group; 1 when it is listed. */
 static int
 count_group(struct leaks *l, struct group *g, struct section *section,
@@ -195,6 +203,10 @@ count_group(struct leaks *l, struct group *g, struct section *section,
 {
 	if (!passes(l, g))
 		return 0;
+	if (is_late(g)) {
+		tally_add(&section->late, g->blocks, g->bytes);
+		return l->settings->kinds >> g->kind & 1;
+	}
 	int gone = g->by && !suppression_over(g->by);
 	if (gone && g->kind != KIND_INDIRECT) {
 		tally_add(&section->suppressed, group_blocks(g),
@@ -292,6 +304,7 @@ add_section(struct section *total, const struct section *s)
 	}
 	tally_add(&total->suppressed, s->suppressed.blocks,
 		  s->suppressed.bytes);
+	tally_add(&total->late, s->late.blocks, s->late.bytes);
 	total->left_out.sites += s->left_out.sites;
 }
 
@@ -329,7 +342,7 @@ check_verdicts(struct leaks *l)
 	for (size_t i = 0; i < l->group_count; i++) {
 		const struct group *g = &l->groups[i];
 		size_t p = (size_t)(g->process - r->processes);
-		if (g->kind != KIND_UNSCANNED)
+		if (g->kind != KIND_UNSCANNED || is_late(g))
 			judged[p] = count_add(judged[p], g->blocks);
 	}
 	for (size_t i = 0; i < r->process_count; i++) {

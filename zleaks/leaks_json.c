@@ -70,6 +70,11 @@ leaks_summary_json(const struct leaks *l)
 	for (int k = KIND_COUNT - 1; k >= 0; k--)
 		json_object_set_new(j, kind_names[k],
 				    tally_json(&l->total.kinds[k]));
+	struct tally unscanned = l->total.kinds[KIND_UNSCANNED];
+	unscanned.blocks = count_add(unscanned.blocks, l->total.late.blocks);
+	unscanned.bytes = count_add(unscanned.bytes, l->total.late.bytes);
+	json_object_set_new(j, kind_names[KIND_UNSCANNED],
+			    tally_json(&unscanned));
 	json_object_set_new(j, "suppressed", tally_json(&l->total.suppressed));
 	if (r->sample_bytes != UNKNOWN)
 		json_object_set_new(j, "estimated_from_one_in_bytes",

@@ -95,6 +95,17 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
+/* Did a thread that ran on allocate it after the scan?  Times are in whole
+ * milliseconds. */
+static int
+is_late(const struct process *p, const struct block *b)
+{
+	const struct zs_header *h = &p->seg.h;
+
+	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
+	       b->t >= (double)(h->scan_begin_ns / 1000000) * 1e-3;
+}
+
 /* Adds the block of a tag up; 0 when it cannot be one. */
 static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
@@ -111,8 +122,10 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
 	p->live_blocks += b->weight;
 	p->live_bytes += b->weight * b->size;
-	p->kind_blocks[b->kind] += b->weight;
-	p->kind_bytes[b->kind] += b->weight * b->size;
+	int late = is_late(p, b);
+	*(late ? &p->late_blocks : &p->kind_blocks[b->kind]) += b->weight;
+	*(late ? &p->late_bytes : &p->kind_bytes[b->kind]) +=
+	    b->weight * b->size;
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
 	if (b->stack_id && k->sums) {
 		struct sum *sum =

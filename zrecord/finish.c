@@ -161,8 +161,9 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 			 (unsigned long long)p->live_blocks,
 			 (unsigned long long)p->live_bytes);
 	else if (p->kind_blocks[ZS_UNSCANNED])
-		snprintf(why, n, "%llu blocks came after the leak scan",
-			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED]);
+		snprintf(why, n, "%llu block%s not seen by the leak scan",
+			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED],
+			 p->kind_blocks[ZS_UNSCANNED] == 1 ? "" : "s");
 	else if (h->trouble & ZS_TROUBLE_THREADS_MISSED)
 		snprintf(why, n, "%u threads did not stop for the leak scan",
 			 h->scan_threads_missed);

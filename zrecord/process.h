@@ -77,8 +77,10 @@ struct process {
 	/* finish */
 	enum stop_reason stopped;
 	uint64_t kind_blocks[5], kind_bytes[5]; /* by enum zs_verdict */
-	uint64_t live_blocks, live_bytes;	/* by tags */
-	uint64_t live_peak;  /* highest live bytes that was seen */
+	uint64_t late_blocks, late_bytes; /* not in these: unscanned because
+					     they came after the leak scan */
+	uint64_t live_blocks, live_bytes; /* by tags */
+	uint64_t live_peak;		  /* highest live bytes that was seen */
 	int64_t frames_cut;  /* stacks with a cut; NO_INTEGER: not counted */
 	char recording[160]; /* as in the report */
 	int complete;
