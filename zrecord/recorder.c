@@ -8,6 +8,7 @@
 #include "recorder.h"
 #include "events.h"
 #include "hello.h"
+#include "memory.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -337,6 +338,14 @@ history_due(struct recorder *r)
 }
 
 static void
+looks_due(struct recorder *r)
+{
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_RUNNING)
+			memory_look(p);
+}
+
+static void
 sample_due(struct recorder *r)
 {
 	double now = seconds_now();
@@ -373,6 +382,9 @@ next_deadline(const struct recorder *r)
 			continue;
 		if (p->next_sample < next)
 			next = p->next_sample;
+		/* later ones come with samples */
+		if (!p->memory && p->next_look < next)
+			next = p->next_look;
 		if (p->history && p->next_history < next)
 			next = p->next_history;
 		if (p->pidfd < 0 && now + POLL_PIDS < next)
@@ -551,6 +563,7 @@ recorder_run(struct recorder *r)
 			finish_ended(r);
 		history_due(r);
 		sample_due(r);
+		looks_due(r);
 		follow_stop(r);
 		await_attach(r);
 		if (r->recording && !r->attaching && s->duration > 0 &&
