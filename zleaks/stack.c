@@ -357,8 +357,11 @@ stack_json_write(const struct stack *stack, FILE *out)
 static int
 one_of(const char *name, const char *const *list)
 {
+	/* "NAME@@VERSION" is that function too */
+	size_t n = name ? strcspn(name, "@") : 0;
+
 	for (; name && *list; list++)
-		if (!strcmp(name, *list))
+		if (!strncmp(name, *list, n) && !(*list)[n])
 			return 1;
 	return 0;
 }

@@ -20,6 +20,8 @@
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
+ *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
+ *                who holds memory, classes_text.c and classes_json.c print
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
@@ -112,6 +114,7 @@ int history_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 int threads_main(const struct settings *, int argc, char **argv);
+int classes_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOOK_SHARE 200
@@ -348,15 +349,24 @@ look(const struct process *p)
 	return NULL;
 }
 
+static double
+cpu_seconds(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
 void
 memory_look(struct process *p)
 {
-	double begin = seconds_now();
+	double begin = seconds_now(), cpu = cpu_seconds();
 	if (begin < p->next_look)
 		return;
 	struct memory *m = look(p);
-	double end = seconds_now(), pause = (end - begin) * LOOK_SHARE;
-	p->next_look = end + (pause > LOOK_LEAST ? pause : LOOK_LEAST);
+	double pause = (cpu_seconds() - cpu) * LOOK_SHARE;
+	p->next_look =
+	    seconds_now() + (pause > LOOK_LEAST ? pause : LOOK_LEAST);
 	if (!m)
 		return; /* the last one still tells something */
 	m->t = begin - p->start;

@@ -55,6 +55,8 @@ recorder_init(struct recorder *r, const struct settings *s,
 		   (int64_t)getpid());
 	writer_row(&r->writer, ROW_META, "tt", "recorder_version", ZM_VERSION);
 	writer_row(&r->writer, ROW_META, "td", "interval_s", s->interval);
+	writer_row(&r->writer, ROW_META, "ti", "page_bytes",
+		   (int64_t)sysconf(_SC_PAGESIZE));
 	points_names(&r->writer);
 	writer_commit(&r->writer, 0);
 }
