@@ -19,8 +19,9 @@ INSERT INTO mark_info SELECT 1, i * 2.0, 'request' FROM n WHERE i < 500;
 INSERT INTO module_info (module_id, path, build_id)
   SELECT 1 + i, iif(i = 0, '/opt/big', '/usr/lib/lib' || i || '.so.1'), 'ab' || i FROM n WHERE i < 20;
 INSERT INTO location
-  SELECT 1 + i, 1 + i % 20, 4096 + i * 16, 'namespace_' || i % 100 || '::function_' || i || '(int, char const*)',
-    '/home/build/source/module_' || i % 300 || '.cc', 1 + i % 2000, i % 7 = 0 FROM n WHERE i < 40800;
+  SELECT 1 + i, 1 + i % 20, 4096 + i * 16,
+    printf('namespace_%d::function_%d(int, char const*)', i % 100, i),
+    printf('/home/build/source/module_%d.cc', i % 300), 1 + i % 2000, i % 7 = 0 FROM n WHERE i < 40800;
 -- level k of stack i: one of 1700 functions, the same for 2^(17-k) neighbours
 INSERT INTO stack_info (stack_id, process_id, frames, allocations, frees, bytes, peak_bytes, temporary)
   SELECT 1 + i, 1, printf('[%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d]',

@@ -14,8 +14,8 @@ struct frame {
 	json_t *json;			/* made at first use */
 	char *text;			/* the same, as text of */
 	size_t text_bytes;
-	size_t plain;	  /* of what fingerprints take: its length */
-	const char *name; /* of frame_name, once it was asked for */
+	size_t plain; /* of what fingerprints take: its length */
+	char *name;   /* of frame_name, calltree.h */
 };
 
 struct stack {
@@ -30,6 +30,9 @@ struct stacks;
 
 struct stacks *stacks_new(const struct recording *);
 void stacks_free(struct stacks *);
+
+/* Nobody will ask for fingerprints: stacks read from now on have none. */
+void stacks_without_fingerprints(struct stacks *);
 
 /* Belongs to the table; a stack the report does not know has no frames. */
 const struct stack *stacks_get(struct stacks *, int64_t stack_id);
@@ -51,17 +54,9 @@ size_t stack_frames_worth_showing(const struct stack *);
  * program's own code; SIZE_MAX when none stands out. */
 size_t stack_own_frame(const struct stack *);
 
-/* call_name of the frame; frames of one function have the same pointer.
- * Belongs to the table. */
-const char *frame_name(struct stacks *, struct frame *);
-
 int frame_is_std(const struct frame *);
 
 /* ---- stack_text.c */
-
-/* Name of a function as trees show it: the function, or module+offset.  The
- * caller's to free. */
-char *call_name(const struct frame *);
 
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);

@@ -183,6 +183,7 @@ stacks_main(const struct settings *settings, int argc, char **argv)
 		return EXIT_USAGE;
 	p.recording = recording_open(path, settings);
 	struct stacks *stacks = stacks_new(p.recording);
+	stacks_without_fingerprints(stacks);
 	p.tree =
 	    calltree_read(p.recording, stacks, settings, settings->bottom_up);
 	p.least = settings->min_bytes;
