@@ -3,6 +3,8 @@
  */
 #include "calltree.h"
 
+#include "live_at.h"
+#include "moment.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -73,6 +75,8 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 	       "  WHERE l.process_id = i.process_id AND kind IN (3, 4)"
 	       "  AND l.stack_id = i.stack_id)"
 	       " FROM stack_info i ORDER BY i.stack_id");
+	struct live_at *at =
+	    moment_given(settings) ? live_at_new(r, settings) : NULL;
 
 	while (recording_step(r, st)) {
 		const struct process *p =
@@ -86,8 +90,11 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 			continue;
 		for (int i = 0; i < COSTS; i++)
 			cost[i] = positive(st, 2 + i);
+		if (at)
+			cost[COST_LIVE] = live_at_gain(at, p, id);
 		fn(ctx, p, id, stack, cost);
 	}
+	live_at_free(at);
 	sqlite3_finalize(st);
 }
 

@@ -58,7 +58,8 @@ void calltree_add(struct calltree *, const struct stack *,
 size_t calltree_children(const struct calltree *, uint32_t node, enum cost,
 			 uint32_t **children);
 
-/* Calls fn for each stack that passes, with its costs. */
+/* Calls fn for each stack that passes, with its costs.  With --from or --to
+ * the live bytes are those of that moment, or gained in that time. */
 void calltree_each_stack(const struct recording *, struct stacks *,
 			 const struct settings *,
 			 void (*fn)(void *ctx, const struct process *,

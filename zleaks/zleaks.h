@@ -17,6 +17,7 @@
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
  *                print
+ *   live_at.c    live bytes of stacks at those moments
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
