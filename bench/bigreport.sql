@@ -19,8 +19,9 @@ INSERT INTO mark_info SELECT 1, i * 2.0, 'request' FROM n WHERE i < 500;
 INSERT INTO module_info (module_id, path, build_id)
   SELECT 1 + i, iif(i = 0, '/opt/big', '/usr/lib/lib' || i || '.so.1'), 'ab' || i FROM n WHERE i < 20;
 INSERT INTO location
-  SELECT 1 + i, 1 + i % 20, 4096 + i * 16, 'namespace_' || i % 100 || '::function_' || i || '(int, char const*)',
-    '/home/build/source/module_' || i % 300 || '.cc', 1 + i % 2000, i % 7 = 0 FROM n WHERE i < 40800;
+  SELECT 1 + i, 1 + i % 20, 4096 + i * 16,
+    printf('namespace_%d::function_%d(int, char const*)', i % 100, i),
+    printf('/home/build/source/module_%d.cc', i % 300), 1 + i % 2000, i % 7 = 0 FROM n WHERE i < 40800;
 -- level k of stack i: one of 1700 functions, the same for 2^(17-k) neighbours
 INSERT INTO stack_info (stack_id, process_id, frames, allocations, frees, bytes, peak_bytes, temporary)
   SELECT 1 + i, 1, printf('[%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d]',
@@ -41,6 +42,13 @@ INSERT INTO block_info (process_id, address, size, usable_size, zone_id, size_cl
     iif(i % 2, 1 + i * 7919 % 100000, 1 + i * 31 % 100 * 1000), 1 + i * 17 % 64, i % 25000 * 0.04,
     CASE WHEN i % 100 < 90 THEN 1 WHEN i % 100 < 96 THEN 4 WHEN i % 100 < 98 THEN 3 ELSE 2 END, 1
   FROM n;
+-- regions of 1 MiB
+INSERT INTO region_info
+  SELECT 1, row_number() OVER (), zone_id, 2, address >> 20 << 20, 1 << 20, 16, count(*), sum(size),
+    sum(usable_size), 256, 1 << 20 FROM block_info GROUP BY address >> 20;
+INSERT INTO memory_info VALUES (1, 999.0, 'rss', 500000000), (1, 999.0, 'live', 320000000), (1, 999.0, 'slack', 6000000),
+  (1, 999.0, 'free', 120000000), (1, 999.0, 'metadata', 4000000), (1, 999.0, 'logger', 0), (1, 999.0, 'session', 40000000),
+  (1, 999.0, 'files', 8000000), (1, 999.0, 'stack', 1000000), (1, 999.0, 'anonymous', 1000000), (1, 999.0, 'shared', 0);
 INSERT INTO leak_stack
   SELECT process_id, kind, stack_id, count(*), sum(size), 0, 0 FROM block_info GROUP BY 1, 2, 3;
 UPDATE stack_info SET (live_blocks, live_bytes) = (s.blocks, s.bytes)

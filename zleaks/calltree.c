@@ -3,10 +3,13 @@
  */
 #include "calltree.h"
 
+#include "live_at.h"
+#include "moment.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 const char *const cost_names[COSTS + 1] = { "live",  "peak",	  "total",
 					    "count", "temporary", "leaked",
@@ -21,6 +24,32 @@ int
 cost_is_bytes(enum cost c)
 {
 	return c != COST_COUNT && c != COST_TEMPORARY;
+}
+
+char *
+call_name(const struct frame *f)
+{
+	char *name;
+
+	if (f->function)
+		return text_printable(f->function);
+	if (!f->module)
+		return text_copy("?");
+	if (f->offset == UNKNOWN)
+		return text_printable(text_basename(f->module));
+	char *raw = text_format("%s+0x%llx", text_basename(f->module),
+				(unsigned long long)f->offset);
+	name = text_printable(raw);
+	free(raw);
+	return name;
+}
+
+const char *
+frame_name(struct frame *f)
+{
+	if (!f->name)
+		f->name = call_name(f);
+	return f->name;
 }
 
 /* ---- the stacks ------------------------------------------------------- */
@@ -46,6 +75,8 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 	       "  WHERE l.process_id = i.process_id AND kind IN (3, 4)"
 	       "  AND l.stack_id = i.stack_id)"
 	       " FROM stack_info i ORDER BY i.stack_id");
+	struct live_at *at =
+	    moment_given(settings) ? live_at_new(r, settings) : NULL;
 
 	while (recording_step(r, st)) {
 		const struct process *p =
@@ -59,21 +90,99 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 			continue;
 		for (int i = 0; i < COSTS; i++)
 			cost[i] = positive(st, 2 + i);
+		if (at)
+			cost[COST_LIVE] = live_at_gain(at, p, id);
 		fn(ctx, p, id, stack, cost);
 	}
+	live_at_free(at);
 	sqlite3_finalize(st);
 }
 
 /* ---- the tree --------------------------------------------------------- */
 
+struct name { /* one text for all places in one function */
+	char *text;
+	UT_hash_handle hh;
+};
+
+struct named { /* the name of a place that was met */
+	const struct frame *frame;
+	const char *name;
+};
+
+enum { FEW = 8 }; /* children that are found by going through the list */
+
+/* Both tables are looked into very often: open addressing, powers of two, at
+ * most half full. */
 struct builder {
 	struct calltree tree; /* first: what callers see */
 	size_t room;
 	int bottom_up;
-	struct stacks *stacks;
-	uint32_t *edge; /* by parent and name: the node; 0: none */
-	size_t edges;	/* a power of two, more than twice the nodes */
+	struct name *names;
+	struct named *places;
+	size_t place_count, place_slots;
+	/* children of nodes that have more than FEW, found by parent and
+	 * name; 0: none */
+	uint32_t *edges;
+	size_t edge_count, edge_slots;
 };
+
+static size_t
+mix(uint64_t key)
+{
+	key *= UINT64_C(0x9e3779b97f4a7c15);
+	return (size_t)(key ^ key >> 32);
+}
+
+static struct named *
+place_slot(struct builder *b, const struct frame *f)
+{
+	size_t i = mix((uintptr_t)f) & (b->place_slots - 1);
+
+	while (b->places[i].frame && b->places[i].frame != f)
+		i = (i + 1) & (b->place_slots - 1);
+	return &b->places[i];
+}
+
+static void
+more_places(struct builder *b)
+{
+	struct named *old = b->places;
+	size_t slots = b->place_slots;
+
+	b->place_slots = slots ? 2 * slots : 1024;
+	b->places = text_alloc(b->place_slots * sizeof *b->places);
+	for (size_t i = 0; i < slots; i++)
+		if (old[i].frame)
+			*place_slot(b, old[i].frame) = old[i];
+	free(old);
+}
+
+static const char *
+name_of(struct builder *b, const struct frame *f)
+{
+	struct name *name;
+
+	if (2 * b->place_count >= b->place_slots)
+		more_places(b);
+	struct named *known = place_slot(b, f);
+	if (known->frame)
+		return known->name;
+	char *text = call_name(f);
+	HASH_FIND_STR(b->names, text, name);
+	if (name) {
+		free(text);
+	} else {
+		name = text_alloc(sizeof *name);
+		name->text = text;
+		HASH_ADD_KEYPTR(hh, b->names, text, strlen(text), name);
+	}
+	b->place_count++;
+	*known = (struct named){ f, name->text };
+	return name->text;
+}
+
+static const uint64_t no_cost[COSTS];
 
 static uint32_t
 node_new(struct builder *b, uint32_t parent, const struct frame *f,
@@ -85,52 +194,82 @@ node_new(struct builder *b, uint32_t parent, const struct frame *f,
 		b->room = b->room ? 2 * b->room : 1024;
 		t->node = text_grow(t->node, b->room, sizeof *t->node);
 	}
-	t->node[t->count] =
-	    (struct call_node){ .frame = f, .name = name, .parent = parent };
+	t->node[t->count] = (struct call_node){
+		.frame = f, .name = name, .self = no_cost, .parent = parent
+	};
 	return t->count++;
 }
 
-/* Where the edge from parent to a node of that name stands, or would. */
 static uint32_t *
-edge_place(const struct builder *b, uint32_t parent, const char *name)
+edge_slot(struct builder *b, uint32_t parent, const char *name)
 {
 	const struct call_node *node = b->tree.node;
-	uint64_t h = ((uintptr_t)name >> 4 ^ (uint64_t)parent << 32) *
-		     UINT64_C(0x9e3779b97f4a7c15);
-	size_t at = (size_t)(h >> 24) & (b->edges - 1);
-	uint32_t n;
+	size_t i = mix((uintptr_t)name + mix(parent)) & (b->edge_slots - 1);
 
-	while ((n = b->edge[at]) != 0 &&
-	       (node[n].parent != parent || node[n].name != name))
-		at = (at + 1) & (b->edges - 1);
-	return &b->edge[at];
+	while (b->edges[i] && (node[b->edges[i]].parent != parent ||
+			       node[b->edges[i]].name != name))
+		i = (i + 1) & (b->edge_slots - 1);
+	return &b->edges[i];
 }
 
 static void
-edges_grow(struct builder *b)
+more_edges(struct builder *b)
 {
-	free(b->edge);
-	b->edges = b->edges ? 2 * b->edges : 4096;
-	b->edge = text_alloc(b->edges * sizeof *b->edge);
+	const struct call_node *node = b->tree.node;
+
+	free(b->edges);
+	b->edge_slots = b->edge_slots ? 2 * b->edge_slots : 2048;
+	b->edges = text_alloc(b->edge_slots * sizeof *b->edges);
 	for (uint32_t i = 1; i < b->tree.count; i++)
-		*edge_place(b, b->tree.node[i].parent, b->tree.node[i].name) =
-		    i;
+		if (node[node[i].parent].children > FEW)
+			*edge_slot(b, node[i].parent, node[i].name) = i;
+}
+
+/* Enters the children of a node that has become too large for a list. */
+static void
+enter_children(struct builder *b, uint32_t parent)
+{
+	const struct call_node *node = b->tree.node;
+
+	for (uint32_t c = node[parent].child; c; c = node[c].next)
+		*edge_slot(b, parent, node[c].name) = c;
 }
 
 static uint32_t
-child_of(struct builder *b, uint32_t parent, struct frame *f)
+find_child(struct builder *b, uint32_t parent, const char *name)
 {
-	const char *name = frame_name(b->stacks, f);
+	const struct call_node *node = b->tree.node;
+	uint32_t c = node[parent].child;
 
-	if (2 * (size_t)b->tree.count >= b->edges)
-		edges_grow(b);
-	uint32_t *place = edge_place(b, parent, name);
-	if (*place)
-		return *place;
-	uint32_t n = *place = node_new(b, parent, f, name);
-	b->tree.node[n].next = b->tree.node[parent].child;
-	b->tree.node[parent].child = n;
-	return n;
+	if (node[parent].children > FEW)
+		return *edge_slot(b, parent, name);
+	while (c && node[c].name != name)
+		c = node[c].next;
+	return c;
+}
+
+static uint32_t
+child_of(struct builder *b, uint32_t parent, const struct frame *f)
+{
+	const char *name = name_of(b, f);
+	uint32_t c = find_child(b, parent, name);
+
+	if (c)
+		return c;
+	c = node_new(b, parent, f, name);
+	struct call_node *p = &b->tree.node[parent];
+	b->tree.node[c].next = p->child;
+	p->child = c;
+	if (++p->children <= FEW)
+		return c;
+	b->edge_count += p->children == FEW + 1 ? p->children : 1;
+	if (2 * b->edge_count >= b->edge_slots)
+		more_edges(b);
+	else if (p->children == FEW + 1)
+		enter_children(b, parent);
+	else
+		*edge_slot(b, parent, name) = c;
+	return c;
 }
 
 static void
@@ -141,44 +280,73 @@ add(uint64_t *to, const uint64_t *cost)
 			to[i] = UINT64_MAX;
 }
 
+struct calltree *
+calltree_new(int bottom_up)
+{
+	struct builder *b = text_alloc(sizeof *b);
+
+	b->bottom_up = bottom_up;
+	node_new(b, 0, NULL, "all");
+	return &b->tree;
+}
+
+void
+calltree_add(struct calltree *t, const struct stack *stack,
+	     const uint64_t cost[COSTS])
+{
+	struct builder *b = (struct builder *)t;
+	size_t n = stack_frames_worth_showing(stack);
+	uint32_t at = 0;
+
+	t->stacks++;
+	add(t->node[0].all, cost);
+	for (size_t i = 0; i < n; i++) {
+		at = child_of(b, at,
+			      stack->frames[b->bottom_up ? i : n - 1 - i]);
+		add(t->node[at].all, cost);
+	}
+	struct call_node *end = &t->node[at];
+	uint64_t *self = end->self == no_cost ? text_alloc(sizeof no_cost)
+					      : (uint64_t *)end->self;
+	add(self, cost);
+	end->self = self;
+}
+
 static void
 add_stack(void *ctx, const struct process *p, int64_t id,
 	  const struct stack *stack, const uint64_t cost[COSTS])
 {
-	struct builder *b = ctx;
-	size_t n = stack_frames_worth_showing(stack);
-	uint32_t at = 0;
-
 	(void)p, (void)id;
-	b->tree.stacks++;
-	add(b->tree.node[0].all, cost);
-	for (size_t i = 0; i < n; i++) {
-		at = child_of(b, at,
-			      stack->frames[b->bottom_up ? i : n - 1 - i]);
-		add(b->tree.node[at].all, cost);
-	}
-	add(b->tree.node[at].self, cost);
+	calltree_add(ctx, stack, cost);
 }
 
 struct calltree *
 calltree_read(const struct recording *r, struct stacks *s,
 	      const struct settings *settings, int bottom_up)
 {
-	struct builder *b = text_alloc(sizeof *b);
+	struct calltree *t = calltree_new(bottom_up);
 
-	b->stacks = s;
-	b->bottom_up = bottom_up;
-	node_new(b, 0, NULL, "all");
-	calltree_each_stack(r, s, settings, add_stack, b);
-	return &b->tree;
+	calltree_each_stack(r, s, settings, add_stack, t);
+	return t;
 }
 
 void
 calltree_free(struct calltree *t)
 {
 	struct builder *b = (struct builder *)t;
+	struct name *name, *next_name;
 
-	free(b->edge);
+	HASH_ITER(hh, b->names, name, next_name)
+	{
+		HASH_DEL(b->names, name);
+		free(name->text);
+		free(name);
+	}
+	for (uint32_t n = 0; n < t->count; n++)
+		if (t->node[n].self != no_cost)
+			free((uint64_t *)t->node[n].self);
+	free(b->edges);
+	free(b->places);
 	free(b->tree.node);
 	free(b);
 }

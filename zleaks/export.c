@@ -8,6 +8,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* ---- folded ----------------------------------------------------------- */
 
@@ -23,9 +24,11 @@ folded_stack(void *ctx, const struct process *p, int64_t id,
 	if (!cost[e->cost])
 		return;
 	for (size_t i = n; i-- > 0;) {
-		const char *name = frame_name(e->stacks, stack->frames[i]);
-		for (; *name; name++)
-			fputc(*name == ';' ? ':' : *name, e->out);
+		const char *name = frame_name(stack->frames[i]);
+		if (strchr(name, ';'))
+			for (; *name; name++)
+				fputc(*name == ';' ? ':' : *name, e->out);
+		fputs(name, e->out);
 		if (i)
 			fputc(';', e->out);
 	}
@@ -45,11 +48,12 @@ folded(struct export *e)
 static void
 csv_text(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
+	for (const char *quote; (quote = strchr(text, '"')) != NULL;
+	     text = quote + 1) {
+		fwrite(text, 1, (size_t)(quote + 1 - text), out);
+		fputc('"', out);
 	}
+	fputs(text, out);
 }
 
 /* The stack in one field, leaf first, parted by " < ". */
@@ -66,7 +70,7 @@ csv_stack(void *ctx, const struct process *p, int64_t id,
 	fputc('"', e->out);
 	for (size_t i = 0; i < n; i++) {
 		fputs(i ? " < " : "", e->out);
-		csv_text(e->out, frame_name(e->stacks, stack->frames[i]));
+		csv_text(e->out, frame_name(stack->frames[i]));
 	}
 	fputs("\"\r\n", e->out);
 }
@@ -148,6 +152,8 @@ export_main(const struct settings *settings, int argc, char **argv)
 	}
 	e.recording = recording_open(path, settings);
 	e.stacks = stacks_new(e.recording);
+	if (writers[format] != json)
+		stacks_without_fingerprints(e.stacks);
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	e.out = out.file;

@@ -14,7 +14,7 @@
 enum {
 	FRAMES_MAX = 4096, /* of one stack: zrecord keeps far fewer */
 	NAME_MAX_BYTES = 16 << 10,
-	DIRECT_MAX = 1 << 22 /* places with lower ids are found by their id */
+	SMALL_ID = 1 << 17
 };
 
 struct place { /* a row of `location` */
@@ -29,19 +29,13 @@ struct known_stack {
 	UT_hash_handle hh;
 };
 
-struct name { /* one text for all places in one function */
-	char *text;
-	UT_hash_handle hh;
-};
-
 struct stacks {
 	const struct recording *recording;
 	sqlite3_stmt *frames_of, *location;
 	struct place *places;
-	struct place **direct; /* by location_id, those below direct_count */
-	size_t direct_count;
+	struct place **by_id; /* those with small numbers, most often all */
 	struct known_stack *stacks;
-	struct name *names;
+	int no_fingerprints;
 };
 
 struct stacks *
@@ -50,6 +44,7 @@ stacks_new(const struct recording *r)
 	struct stacks *s = text_alloc(sizeof *s);
 
 	s->recording = r;
+	s->by_id = text_alloc(SMALL_ID * sizeof(struct place *));
 	s->frames_of = recording_sql(
 	    r, "SELECT frames FROM stack_info WHERE stack_id = ?");
 	s->location = recording_sql(
@@ -64,7 +59,6 @@ stacks_free(struct stacks *s)
 {
 	struct place *place, *next_place;
 	struct known_stack *stack, *next_stack;
-	struct name *name, *next_name;
 
 	HASH_ITER(hh, s->places, place, next_place)
 	{
@@ -74,6 +68,7 @@ stacks_free(struct stacks *s)
 		free(place->frame.module);
 		json_decref(place->frame.json);
 		free(place->frame.text);
+		free(place->frame.name);
 		free(place);
 	}
 	HASH_ITER(hh, s->stacks, stack, next_stack)
@@ -82,16 +77,16 @@ stacks_free(struct stacks *s)
 		free(stack->stack.frames);
 		free(stack);
 	}
-	HASH_ITER(hh, s->names, name, next_name)
-	{
-		HASH_DEL(s->names, name);
-		free(name->text);
-		free(name);
-	}
 	sqlite3_finalize(s->frames_of);
 	sqlite3_finalize(s->location);
-	free(s->direct);
+	free(s->by_id);
 	free(s);
+}
+
+void
+stacks_without_fingerprints(struct stacks *s)
+{
+	s->no_fingerprints = 1;
 }
 
 /* ---- reading ---------------------------------------------------------- */
@@ -107,11 +102,17 @@ bounded_text(sqlite3_stmt *st, int column)
 	return memcpy(copy, s, n);
 }
 
-static struct place *
-read_place(struct stacks *s, int64_t id)
+static struct frame *
+place_get(struct stacks *s, int64_t id)
 {
-	struct place *p = text_alloc(sizeof *p);
+	struct place *p;
 
+	if (id >= 0 && id < SMALL_ID && s->by_id[id])
+		return &s->by_id[id]->frame;
+	HASH_FIND(hh, s->places, &id, sizeof id, p);
+	if (p)
+		return &p->frame;
+	p = text_alloc(sizeof *p);
 	p->location_id = id;
 	p->frame.line = p->frame.offset = UNKNOWN;
 	sqlite3_bind_int64(s->location, 1, id);
@@ -127,38 +128,8 @@ read_place(struct stacks *s, int64_t id)
 	sqlite3_reset(s->location);
 	frame_prepare(&p->frame);
 	HASH_ADD(hh, s->places, location_id, sizeof p->location_id, p);
-	return p;
-}
-
-static void
-direct_grow(struct stacks *s, size_t id)
-{
-	size_t n = s->direct_count ? s->direct_count : 1024;
-
-	while (n <= id)
-		n *= 2;
-	s->direct = text_grow(s->direct, n, sizeof *s->direct);
-	memset(s->direct + s->direct_count, 0,
-	       (n - s->direct_count) * sizeof *s->direct);
-	s->direct_count = n;
-}
-
-static struct frame *
-place_get(struct stacks *s, int64_t id)
-{
-	int direct = id >= 0 && id < DIRECT_MAX;
-	struct place *p;
-
-	if (direct && (size_t)id < s->direct_count && s->direct[id])
-		return &s->direct[id]->frame;
-	HASH_FIND(hh, s->places, &id, sizeof id, p);
-	if (!p)
-		p = read_place(s, id);
-	if (direct) {
-		if ((size_t)id >= s->direct_count)
-			direct_grow(s, (size_t)id);
-		s->direct[id] = p;
-	}
+	if (id >= 0 && id < SMALL_ID)
+		s->by_id[id] = p;
 	return &p->frame;
 }
 
@@ -183,6 +154,9 @@ read_frames(struct stacks *s, struct stack *stack, const char *list)
 		}
 		stack->frames[stack->count++] = place_get(s, id);
 	}
+	if (stack->count < room)
+		stack->frames = text_grow(stack->frames, stack->count,
+					  sizeof *stack->frames);
 }
 
 const struct stack *
@@ -200,28 +174,10 @@ stacks_get(struct stacks *s, int64_t id)
 		read_frames(s, &k->stack,
 			    (const char *)sqlite3_column_text(s->frames_of, 0));
 	sqlite3_reset(s->frames_of);
-	k->stack.fingerprint = stack_fingerprint(&k->stack);
+	if (!s->no_fingerprints)
+		k->stack.fingerprint = stack_fingerprint(&k->stack);
 	HASH_ADD(hh, s->stacks, stack_id, sizeof k->stack_id, k);
 	return &k->stack;
-}
-
-const char *
-frame_name(struct stacks *s, struct frame *f)
-{
-	struct name *name;
-
-	if (f->name)
-		return f->name;
-	char *text = call_name(f);
-	HASH_FIND_STR(s->names, text, name);
-	if (name) {
-		free(text);
-	} else {
-		name = text_alloc(sizeof *name);
-		name->text = text;
-		HASH_ADD_KEYPTR(hh, s->names, text, strlen(text), name);
-	}
-	return f->name = name->text;
 }
 
 /* ---- what a stack says ------------------------------------------------ */
@@ -296,8 +252,11 @@ stack_json_write(const struct stack *stack, FILE *out)
 static int
 one_of(const char *name, const char *const *list)
 {
+	/* "NAME@@VERSION" is that function too */
+	size_t n = name ? strcspn(name, "@") : 0;
+
 	for (; name && *list; list++)
-		if (!strcmp(name, *list))
+		if (!strncmp(name, *list, n) && !(*list)[n])
 			return 1;
 	return 0;
 }

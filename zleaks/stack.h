@@ -16,8 +16,8 @@ struct frame {
 	size_t text_bytes;
 	const char *plain; /* what fingerprints take of it */
 	size_t plain_bytes;
-	int is_std;	  /* of C++'s standard library, in whatever module */
-	const char *name; /* of frame_name, once it was asked for */
+	int is_std; /* of C++'s standard library, in whatever module */
+	char *name; /* of frame_name, calltree.h */
 };
 
 struct stack {
@@ -32,6 +32,9 @@ struct stacks;
 
 struct stacks *stacks_new(const struct recording *);
 void stacks_free(struct stacks *);
+
+/* Nobody will ask for fingerprints: stacks read from now on have none. */
+void stacks_without_fingerprints(struct stacks *);
 
 /* Belongs to the table; a stack the report does not know has no frames. */
 const struct stack *stacks_get(struct stacks *, int64_t stack_id);
@@ -53,10 +56,6 @@ size_t stack_frames_worth_showing(const struct stack *);
  * program's own code; SIZE_MAX when none stands out. */
 size_t stack_own_frame(const struct stack *);
 
-/* call_name of the frame; frames of one function have the same pointer.
- * Belongs to the table. */
-const char *frame_name(struct stacks *, struct frame *);
-
 /* ---- fingerprint.c */
 
 /* Fills in `plain` and `is_std`. */
@@ -72,10 +71,6 @@ const char *own_name(const char *function, size_t *bytes);
 void path_root(const char *folder);
 /* The part of a path behind that folder, or the path itself. */
 const char *path_from_root(const char *path);
-
-/* Name of a function as trees show it: the function, or module+offset.  The
- * caller's to free. */
-char *call_name(const struct frame *);
 
 /* "file.c:12", "libfoo.so+0x1234" or "?"; the caller's to free, printable */
 char *frame_place(const struct frame *);

@@ -45,24 +45,6 @@ path_from_root(const char *path)
 }
 
 char *
-call_name(const struct frame *f)
-{
-	char *name;
-
-	if (f->function)
-		return text_printable(f->function);
-	if (!f->module)
-		return text_copy("?");
-	if (f->offset == UNKNOWN)
-		return text_printable(text_basename(f->module));
-	char *raw = text_format("%s+0x%llx", text_basename(f->module),
-				(unsigned long long)f->offset);
-	name = text_printable(raw);
-	free(raw);
-	return name;
-}
-
-char *
 frame_place(const struct frame *f)
 {
 	char *place, *shown;

@@ -23,6 +23,9 @@ static const struct command commands[] = {
 	  "who allocates: a tree of calls, by bytes or blocks", stacks_main },
 	{ "threads", FOR_THREADS, "report.db",
 	  "what each thread allocated, and what of it is alive", threads_main },
+	{ "classes", FOR_CLASSES, "report.db",
+	  "slack, fragmentation, and where the resident memory goes",
+	  classes_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
@@ -45,7 +48,7 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes", "html", "flamegraph", NULL };
+static const char *const later[] = { "html", "flamegraph", NULL };
 
 static const struct command *
 find_command(const char *name)

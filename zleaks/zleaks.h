@@ -17,9 +17,12 @@
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
  *                print
+ *   live_at.c    live bytes of stacks at those moments
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
+ *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
+ *                who holds memory, classes_text.c and classes_json.c print
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
@@ -106,6 +109,7 @@ int diff_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
 int threads_main(const struct settings *, int argc, char **argv);
+int classes_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */
 

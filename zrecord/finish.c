@@ -4,6 +4,7 @@
  */
 #include "blocks.h"
 #include "events.h"
+#include "memory.h"
 #include "points.h"
 #include "process.h"
 #include "report.h"
@@ -215,6 +216,10 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	/* in steps: on a full disk the earlier ones stay */
 	writer_commit(w, 0);
 	events_close(p, w);
+	if (reason != STOP_ENDED && reason != STOP_EXEC) {
+		p->next_look = 0; /* it runs on: see it as it is now */
+		memory_look(p);
+	}
 	sample_take(p, w, 1);
 	/* names are looked up while we write blocks */
 	stacks_ask(p, c);

@@ -3,6 +3,7 @@
  */
 #include "process.h"
 #include "events.h"
+#include "memory.h"
 #include "sampler.h"
 #include "stacks.h"
 #include "utf8.h"
@@ -108,6 +109,7 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 		p->exe_dev = st.st_dev;
 		p->exe_ino = st.st_ino;
 	}
+	p->next_look = p->next_sample + MEMORY_FIRST_LOOK;
 	p->history = events_open(p);
 	p->next_history = p->next_sample;
 	write_process(p, w);
@@ -153,6 +155,7 @@ process_free(struct process *p)
 		p->classes[z] = NULL;
 	}
 	stacks_free(p);
+	memory_free(p);
 	free(p->stacks);
 	p->stacks = NULL;
 	p->stack_count = 0;

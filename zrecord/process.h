@@ -71,6 +71,9 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
+	struct memory *memory; /* memory.h; NULL: no look yet */
+	double next_look;
+
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
 

@@ -8,6 +8,7 @@
 #include "recorder.h"
 #include "events.h"
 #include "hello.h"
+#include "memory.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -54,6 +55,8 @@ recorder_init(struct recorder *r, const struct settings *s,
 		   (int64_t)getpid());
 	writer_row(&r->writer, ROW_META, "tt", "recorder_version", ZM_VERSION);
 	writer_row(&r->writer, ROW_META, "td", "interval_s", s->interval);
+	writer_row(&r->writer, ROW_META, "ti", "page_bytes",
+		   (int64_t)sysconf(_SC_PAGESIZE));
 	points_names(&r->writer);
 	writer_commit(&r->writer, 0);
 }
@@ -337,6 +340,14 @@ history_due(struct recorder *r)
 }
 
 static void
+looks_due(struct recorder *r)
+{
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_RUNNING)
+			memory_look(p);
+}
+
+static void
 sample_due(struct recorder *r)
 {
 	double now = seconds_now();
@@ -373,6 +384,9 @@ next_deadline(const struct recorder *r)
 			continue;
 		if (p->next_sample < next)
 			next = p->next_sample;
+		/* later ones come with samples */
+		if (!p->memory && p->next_look < next)
+			next = p->next_look;
 		if (p->history && p->next_history < next)
 			next = p->next_history;
 		if (p->pidfd < 0 && now + POLL_PIDS < next)
@@ -551,6 +565,7 @@ recorder_run(struct recorder *r)
 			finish_ended(r);
 		history_due(r);
 		sample_due(r);
+		looks_due(r);
 		follow_stop(r);
 		await_attach(r);
 		if (r->recording && !r->attaching && s->duration > 0 &&

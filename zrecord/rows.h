@@ -31,6 +31,8 @@ ROW(STACK_END,
     "WHERE stack_id=?1")
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight FROM zrecord_blocks")
+ROW(REGION, "INSERT INTO region_info VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
+ROW(MEMORY, "INSERT INTO memory_info VALUES (?,?,?,?)")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
 ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")

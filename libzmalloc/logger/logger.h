@@ -229,10 +229,11 @@ struct zm_regs {
 /* A frame of the walk before; see walk.c. */
 struct zm_step {
 	struct zm_regs s;
-	uint64_t rule;	/* to its caller */
-	uint32_t node;	/* of the trie */
-	uint32_t words; /* that led to the frames outside this one */
-	bool live;	/* fp matters for the way up */
+	uint64_t rule;	  /* to its caller */
+	uint64_t version; /* another one whenever it changes; shortcut.h's */
+	uint32_t node;	  /* of the trie */
+	uint16_t words;	  /* that led to the frames outside this one */
+	bool live;	  /* fp matters for the way up */
 };
 
 /* A child of a node that was looked up: key is its pc and the low bits of the
@@ -249,10 +250,25 @@ struct zm_word {
 	uintptr_t value;
 };
 
+/* The way from a caller to a remembered frame, see shortcut.h. */
+enum { ZM_SHORTCUTS = 256, ZM_SHORTCUT_WORDS = 14, ZM_SHORTCUT_NONE = 0xff };
+struct zm_shortcut {
+	uintptr_t ra, sp, fp;
+	uint64_t version; /* of the frame that it leads to */
+	uint32_t left;	  /* which one, from the outermost; 0: none */
+	uint32_t stack;
+	uint8_t words; /* ZM_SHORTCUT_NONE: seen once, not yet filled in */
+	uint8_t live;  /* fp matters */
+	uint16_t at[ZM_SHORTCUT_WORDS]; /* from sp */
+	uintptr_t value[ZM_SHORTCUT_WORDS];
+};
+
 /* The stack id of a call that returns to ra, 0 when the table is full. */
 struct zm_lthread;
 uint32_t zm_walk_stack(struct zm_lthread *, uintptr_t ra,
 		       const struct zm_entry *);
+/* Where a thread's versions of frames begin, see shortcut.h. */
+uint64_t zm_walk_versions(void);
 /* A walk in progress. */
 struct zm_climb {
 	struct zm_lthread *t;
@@ -264,12 +280,14 @@ struct zm_climb {
 #ifdef ZM_WALK_CHECK
 struct zm_walk_counts {
 	unsigned long walks, checked, met, complex, deep, kept, fresh;
+	unsigned long shortcut;
 };
 extern struct zm_walk_counts zm_walk_counts;
 #define ZM_WALK_COUNT(what) \
 	__atomic_fetch_add(&zm_walk_counts.what, 1, __ATOMIC_RELAXED)
 bool zm_walk_broken(void);
 void zm_walk_check(const struct zm_climb *, uintptr_t ra);
+void zm_walk_check_stack(struct zm_lthread *, uint32_t stack, uintptr_t ra);
 void zm_walk_report(void);
 #else
 #define ZM_WALK_COUNT(what) ((void)0)
@@ -278,6 +296,13 @@ static inline void
 zm_walk_check(const struct zm_climb *c, uintptr_t ra)
 {
 	(void)c;
+	(void)ra;
+}
+static inline void
+zm_walk_check_stack(struct zm_lthread *t, uint32_t stack, uintptr_t ra)
+{
+	(void)t;
+	(void)stack;
 	(void)ra;
 }
 static inline void
@@ -352,8 +377,11 @@ struct zm_lthread {
 	uint32_t cached, cache_epoch; /* of cache_pc and cache_node */
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
 	uintptr_t last_sp, last_pc;	    /* see walk.c, worth */
+	uint64_t version, root_version;	    /* of step, see shortcut.h */
+	uint32_t turn, misses, pause;	    /* shortcut.h's */
 	struct zm_kid kid[ZM_KIDS];
 	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
+	struct zm_shortcut shortcut[ZM_SHORTCUTS];
 	/* walk.c's: the walk before, outermost frame first, the words that it
 	 * read, and the new frames of this one, innermost first */
 	struct zm_step step[ZM_WALK_MAX];

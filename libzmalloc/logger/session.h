@@ -603,6 +603,13 @@ struct zs_header {
 	uint64_t before_blocks;
 	uint64_t before_bytes; /* usable */
 	uint64_t stopped_ns;   /* ZS_STOPPED: when, since the session began */
+
+	/* Address in the target of a table of own_count pairs of words, the
+	 * first address and the end of each mapping that the library has made
+	 * for itself (first 0: unused).  Constant; read by the recorder. */
+	uint64_t own_ranges;
+	uint32_t own_count;
+	uint32_t reserved;
 };
 
 enum zs_request {

@@ -65,3 +65,24 @@ refused()
 refused 'no such mark' "--to: neither a time nor a mark: 'reqest'; marks: request, loaded" --to=reqest
 refused 'no such number' "neither a time nor a mark: 'request#4'" --from='request#4'
 refused 'end before begin' '--to: 1.000 s lies before --from, 2.000 s' --from=2 --to=1
+
+# ---- stacks -----------------------------------------------------------
+
+# Stack 5 holds 160 bytes and 32 more with each sample, stack 4 always 1120,
+# stack 1 from 0.3 s on 300.
+# live ARGUMENT...: cost of the whole tree and of open_session
+live()
+{
+	"$ZLEAKS" stacks --json --pid 100 "$@" -o "$T/out" "$R"
+	sqlite3 -batch -separator ' ' :memory: "SELECT readfile('$T/out') ->> '\$.tree.cost',
+	    (SELECT sum(value ->> '\$.self') FROM json_tree(readfile('$T/out'), '\$.tree')
+		WHERE type = 'object' AND value ->> 'function' = 'open_session')"
+}
+same 'stacks: at a moment' '2220 800' "$(live --to=2)"
+same 'stacks: before one of them' '1312 192' "$(live --to=0.15)"
+same 'stacks: gained in between' '320 320' "$(live --from=1 --to=2)"
+same 'stacks: gained since a mark' '960 960' "$(live --from=request)"
+same 'stacks: the page says so' 1 "$("$ZLEAKS" stacks --from=1 --to=2 "$R" |
+    grep -c '^live bytes gained from 1 to 2: 320 bytes')"
+"$ZLEAKS" stacks --from=1 --cost=total "$R" >"$T/out" 2>"$T/err"
+same 'stacks: other costs are not sampled' '2 1' "$? $(grep -c 'go with --cost=live' "$T/err")"
