@@ -68,10 +68,11 @@ behind_operator(const char *p)
 	return p + strcspn(p, "(<"); /* "[]", " new", " int" */
 }
 
-/* Where a scope goes on behind the parameters at p, as in
- * "load() const::{lambda()#1}::operator()()": at its "::", or NULL. */
+/* Where a name goes on behind the parentheses at p: with the "::" of a scope in
+ * a function, "load() const::{lambda()#1}::operator()()", or with the name
+ * behind a return type, "decltype(auto) std::visit<..>(..)"; or NULL. */
 static const char *
-inner_scope(const char *p)
+behind_parentheses(const char *p)
 {
 	int depth = 0;
 
@@ -81,7 +82,9 @@ inner_scope(const char *p)
 	} while (*p && depth);
 	if (!strncmp(p, " const", 6))
 		p += 6;
-	return p[0] == ':' && p[1] == ':' ? p : NULL;
+	if (p[0] == ':' && p[1] == ':')
+		return p;
+	return p[0] == ' ' && strchr(p, '(') && p[1] != '[' ? p : NULL;
 }
 
 /* An unbalanced name, which anyone may have written into a report, gives some
@@ -100,7 +103,7 @@ parts_of(const char *name)
 			continue;
 		}
 		if (*p == '(' && !depth && p != part.own) {
-			p = inner_scope(p);
+			p = behind_parentheses(p);
 			if (!p)
 				break;
 			continue;
@@ -137,6 +140,12 @@ own_name(const char *function, size_t *bytes)
 	return part.own;
 }
 
+const char *
+qualified_name(const char *function)
+{
+	return parts_of(function).qualified;
+}
+
 void
 frame_prepare(struct frame *f)
 {
@@ -152,7 +161,9 @@ frame_prepare(struct frame *f)
 	if (*name == '<') /* a remark, not a function */
 		return;
 	struct parts part = parts_of(name);
-	f->is_std = !strncmp(part.qualified, "std::", 5) ||
+	/* of inlined functions nobody may know the scope, but the header */
+	f->is_std = (f->file && strstr(f->file, "/include/c++/")) ||
+		    !strncmp(part.qualified, "std::", 5) ||
 		    !strncmp(part.qualified, "__gnu_cxx::", 11) ||
 		    !strncmp(name, "operator new", 12);
 	if (part.own_bytes) {

@@ -109,7 +109,7 @@ case_name(const struct group *g)
 static void
 print_stack(FILE *out, const struct stack *stack)
 {
-	static const struct style plain = { "", "", "", "", "", "", 0 };
+	static const struct style plain = { "", "", "", "", "", "", 0, 0, 0 };
 	char *text = NULL;
 	size_t n = 0;
 	FILE *memory = open_memstream(&text, &n);

@@ -11,6 +11,15 @@
 void page_process(const struct process *, const struct style *,
 		  const char *more, FILE *);
 
+/* Cuts printable text in place, so that it ends in ".." and fits; 0 columns:
+ * anything does. */
+void page_cut(char *text, size_t columns);
+
+/* Text of whole lines, which are broken behind commas and semicolons where the
+ * terminal has fewer columns; what follows stands behind the indent. */
+void page_wrapped(const char *text, const struct style *, const char *indent,
+		  FILE *);
+
 /* "1 thread", "2 threads", "3 size classes" */
 void page_count(FILE *, unsigned long long n, const char *thing);
 

@@ -63,6 +63,8 @@ void frame_prepare(struct frame *);
 uint64_t stack_fingerprint(const struct stack *);
 /* "grow" of "void ns::Pool<int>::grow<int>(int const&)": not ended by a NUL. */
 const char *own_name(const char *function, size_t *bytes);
+/* The same name without the return type in front. */
+const char *qualified_name(const char *function);
 
 /* ---- stack_text.c */
 

@@ -59,6 +59,12 @@ find_command(const char *name)
 	return NULL;
 }
 
+int
+command_known(const char *name)
+{
+	return find_command(name) != NULL;
+}
+
 static void
 help(FILE *out, const struct command *c)
 {

@@ -12,8 +12,10 @@
  *                prints them
  *   suppress.c   suppression files; see suppress.h for the others
  *   leaks.c      command `leaks`; leaks_groups.c: which groups, how much in
- *                all; leaks_blocks.c looks at single blocks, leaks_text.c and
- *                leaks_json.c print
+ *                all; leaks_blocks.c looks at single blocks; leaks_text.c,
+ *                leaks_end.c, leaks_json.c, leaks_sarif.c, leaks_junit.c print
+ *   diff.c       command `diff`; diff_sums.c: what is compared; diff_text.c and
+ *                diff_json.c print
  *   growth.c     command `growth`: the curves; trend.c judges them, top.c
  *                finds who is behind them, growth_text.c and growth_json.c
  *                print
@@ -90,6 +92,9 @@ struct settings {
 	unsigned given;	 /* groups of all options seen, ANDed */
 	const char *odd; /* the option that narrowed `given` to 0 */
 };
+
+/* 1: there is a command of that name. */
+int command_known(const char *name);
 
 struct command {
 	const char *name;
@@ -209,6 +214,8 @@ double process_duration(const struct process *);
 struct style {
 	const char *bold, *red, *yellow, *green, *dim, *off;
 	int utf8;
+	size_t columns; /* of the terminal; 0: none, lines may be long */
+	int whole;	/* -n 0: nothing is left out */
 };
 struct style style_for(const struct settings *, FILE *);
 /* The first lines of a page: what is missing, nothing when all is there. */

@@ -4,6 +4,7 @@
  */
 #include "message.h"
 #include "recorder.h"
+#include "text.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -149,43 +150,19 @@ number_lines(const struct sums *s)
 			     s->one->recording);
 }
 
-/* The report's name as a shell would want it. */
-static void
-quoted(const char *name, char *out, size_t bytes)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=.,/:@%^";
-	size_t n = 0;
-	if (name[strspn(name, plain)] == 0) {
-		snprintf(out, bytes, "%s%s", *name == '-' ? "./" : "", name);
-		return;
-	}
-	out[n++] = '\'';
-	for (; *name && n + 6 < bytes; name++) {
-		if (*name == '\'') {
-			memcpy(out + n, "'\\''", 4);
-			n += 4;
-		} else {
-			out[n++] = *name;
-		}
-	}
-	out[n++] = '\'';
-	out[n] = 0;
-}
-
 static void
 next_line(const struct recorder *r)
 {
-	char name[2048], self[1024] = "";
+	char self[1024] = "";
 	const char *path = r->settings->program;
 	const char *slash = strrchr(path, '/');
 	/* started by a path: zleaks lies beside */
 	if (slash)
 		snprintf(self, sizeof self, "%.*s", (int)(slash + 1 - path),
 			 path);
-	quoted(r->settings->output, name, sizeof name);
+	char *name = text_quoted(r->settings->output);
 	message_note("next: %szleaks %s", self, name);
+	free(name);
 }
 
 static int
