@@ -18,6 +18,8 @@
 
 enum { KINDS = ZS_DEFINITE + 1, TAG_CHUNK = 4096 };
 
+#define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
+
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
 };
@@ -107,15 +109,15 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
-/* Did a thread that ran on allocate it after the scan?  Times are in whole
- * milliseconds. */
+/* Did a thread that ran on allocate it after the scan?  A block's time is that
+ * of the kernel's last tick. */
 static int
 is_late(const struct process *p, const struct block *b)
 {
 	const struct zs_header *h = &p->seg.h;
 
 	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
-	       b->t >= (double)(h->scan_begin_ns / 1000000) * 1e-3;
+	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
 }
 
 /* Blocks of a region come in the order of their addresses. */

@@ -136,6 +136,25 @@ counted_live(const struct process *p)
 	return p->total.allocations - p->total.frees;
 }
 
+/*
+ * Blocks that the scan did not see came after it (blocks.c tells by their
+ * times), or were on their way: of a thread that the scan stopped in an
+ * allocation, between the clock and the tag, one is older than the scan and
+ * was not there yet.
+ */
+static void
+explain_unscanned(struct process *p)
+{
+	uint64_t *blocks = &p->kind_blocks[ZS_UNSCANNED];
+	uint64_t *bytes = &p->kind_bytes[ZS_UNSCANNED];
+
+	if (p->seg.h.state != ZS_SCANNED || *blocks >= p->seg.h.scan_threads)
+		return;
+	p->late_blocks += *blocks;
+	p->late_bytes += *bytes;
+	*blocks = *bytes = 0;
+}
+
 /* 'complete', or the first thing that keeps it from being so. */
 static void
 judge(struct process *p, struct ending e, char *why, size_t n)
@@ -143,6 +162,7 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 	const struct zs_header *h = &p->seg.h;
 	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
 	p->complete = 0;
+	explain_unscanned(p);
 	if (h->lost_events || (h->trouble & ZS_TROUBLE_NO_MEMORY))
 		snprintf(why, n, "%llu events lost: no memory for the record",
 			 (unsigned long long)h->lost_events);
