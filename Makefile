@@ -70,7 +70,7 @@ zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
 zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
 
 zrecord_libs := -lsqlite3 -ldw -lelf -liberty -lzstd -lm -lpthread -ldl
-zleaks_libs  := -lsqlite3 -ljansson -lzstd -lz -lm
+zleaks_libs  := -lsqlite3 -ljansson $(shell pkg-config --libs ncursesw 2>/dev/null || echo -lncursesw) -lzstd -lz -lm
 
 all: lib $(O)/zrecord $(O)/zleaks
 lib: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zmalloc.pc

@@ -26,6 +26,8 @@ static const struct command commands[] = {
 	{ "classes", FOR_CLASSES, "report.db",
 	  "slack, fragmentation, and where the resident memory goes",
 	  classes_main },
+	{ "top", FOR_TOP, "report.db",
+	  "what is alive now in a program that is being recorded", top_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },

@@ -23,6 +23,8 @@
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
  *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
  *                who holds memory, classes_text.c and classes_json.c print
+ *   live.c       command `top`; live_text.c prints it, live_screen.c keeps it
+ *                on a terminal
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
@@ -91,6 +93,7 @@ struct settings {
 	const char *from, *to; /* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
+	int by_given;
 	int cost;   /* enum cost */
 	int format; /* of export_formats; -1: none */
 	int bottom_up;
@@ -114,6 +117,7 @@ int export_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
+int top_main(const struct settings *, int argc, char **argv);
 int threads_main(const struct settings *, int argc, char **argv);
 int classes_main(const struct settings *, int argc, char **argv);
 
