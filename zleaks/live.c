@@ -188,6 +188,8 @@ read_rows(struct live *l)
 		if (!passes(l, &row))
 			continue;
 		row.rate = rate_of(l, then, &row);
+		if (!row.blocks && !(fabs(row.rate) > 0))
+			continue;
 		if (l->count == l->room) {
 			l->room = l->room ? 2 * l->room : 256;
 			l->row = text_grow(l->row, l->room, sizeof *l->row);

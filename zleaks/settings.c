@@ -31,7 +31,8 @@ enum {
 	OPT_COLOR,
 	OPT_OUTPUT,
 	OPT_HELP,
-	OPT_VERSION
+	OPT_VERSION,
+	OPT_COMPLETION /* of the build */
 };
 
 enum {
@@ -92,12 +93,33 @@ static const struct option_def option_table[] = {
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",
 	  0 },
 	{ OPT_VERSION, 0, "version", NULL, "the version of zleaks", 0 },
+	{ OPT_COMPLETION, 0, "completion", "SHELL", NULL, 0 },
 	{ 0, 0, NULL, NULL, NULL, 0 }
 };
 
 const char *const kind_names[KIND_COUNT + 1] = { "unscanned", "reachable",
 						 "possible",  "indirect",
 						 "definite",  NULL };
+
+static const char *const sort_words[] = { "bytes", "blocks", "age", "rate",
+					  NULL };
+static const char *const by_words[] = { "class", "zone", "stack", "thread",
+					NULL };
+static const char *const color_words[] = { "auto", "always", "never", NULL };
+static const char *const kind_words[] = { "definite",  "possible",  "indirect",
+					  "reachable", "unscanned", "all",
+					  NULL };
+static const char *const fail_words[] = { "definite",  "possible",  "indirect",
+					  "reachable", "unscanned", "none",
+					  NULL };
+
+/* What shells offer for the argument of an option. */
+static const struct completion_words choices[] = {
+	{ OPT_KINDS, kind_words, 1 },  { OPT_FAIL_ON, fail_words, 0 },
+	{ OPT_SORT, sort_words, 0 },   { OPT_BY, by_words, 0 },
+	{ OPT_COST, cost_names, 0 },   { OPT_FORMAT, export_formats, 0 },
+	{ OPT_COLOR, color_words, 0 }, { 0, NULL, 0 }
+};
 
 /* Index of a word in a NULL-terminated list, or -1 with a message. */
 static int
@@ -153,16 +175,11 @@ set_fail_on(struct settings *s, const char *value)
 static int
 set_choice(struct settings *s, int id, const char *value)
 {
-	static const char *const sorts[] = { "bytes", "blocks", "age", "rate",
-					     NULL };
-	static const char *const keys[] = { "class", "zone", "stack", "thread",
-					    NULL };
-	static const char *const colors[] = { "auto", "always", "never", NULL };
 	int n;
 
 	switch (id) {
 	case OPT_SORT:
-		n = choose("sort", value, sorts);
+		n = choose("sort", value, sort_words);
 		s->sort = (enum sort)(n + SORT_BYTES);
 		return n < 0 ? -1 : 0;
 	case OPT_COST:
@@ -174,12 +191,12 @@ set_choice(struct settings *s, int id, const char *value)
 		s->format = n;
 		return n < 0 ? -1 : 0;
 	case OPT_BY:
-		n = choose("by", value, keys);
+		n = choose("by", value, by_words);
 		s->by = (enum by)n;
 		s->by_given = 1;
 		return n < 0 ? -1 : 0;
 	default:
-		n = choose("color", value ? value : "always", colors);
+		n = choose("color", value ? value : "always", color_words);
 		s->color = (enum color)n;
 		return n < 0 ? -1 : 0;
 	}
@@ -258,6 +275,9 @@ set(struct settings *s, int id, const char *value)
 	case OPT_HELP:
 		s->help = 1;
 		return 0;
+	case OPT_COMPLETION:
+		s->completion = value;
+		return 0;
 	default:
 		s->version = 1;
 		return 0;
@@ -325,4 +345,14 @@ settings_one_format(const char *command, const struct settings *s)
 		return 0;
 	message("%s: --json or --csv, not both", command);
 	return -1;
+}
+
+int
+settings_completion(FILE *out, const char *shell,
+		    const struct completion_command *commands)
+{
+	const struct completion c = { "zleaks", option_table, choices,
+				      commands };
+
+	return completion_print(out, shell, &c);
 }

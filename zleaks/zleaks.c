@@ -82,6 +82,21 @@ help(FILE *out, const struct command *c)
 	      out);
 }
 
+static int finish_stdout(void);
+
+static int
+completion(const char *shell)
+{
+	struct completion_command list[sizeof commands / sizeof *commands];
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		list[i] = (struct completion_command){ commands[i].name,
+						       commands[i].summary,
+						       commands[i].group };
+	return settings_completion(stdout, shell, list) != 0 ? EXIT_USAGE
+							     : finish_stdout();
+}
+
 static int
 finish_stdout(void)
 {
@@ -180,6 +195,8 @@ main(int argc, char **argv)
 		puts("zleaks " ZM_VERSION);
 		return finish_stdout();
 	}
+	if (s.completion)
+		return completion(s.completion);
 	if (begins_with_command(argc, argv)) {
 		c = find_command(argv[0]);
 		if (!c)

@@ -41,6 +41,7 @@
 #ifndef ZLEAKS_H
 #define ZLEAKS_H
 
+#include "completion.h"
 #include "message.h"
 #include "output.h"
 #include "regexfilter.h"
@@ -90,7 +91,8 @@ struct settings {
 	const char *thread; /* name or number, NULL: all */
 	int64_t pid;	    /* 0: all */
 	const char *suppressions, *output;
-	const char *from, *to; /* moments, see moment.h; NULL: not given */
+	const char *completion; /* of the build: a shell */
+	const char *from, *to;	/* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
 	int by_given;
@@ -126,6 +128,9 @@ int classes_main(const struct settings *, int argc, char **argv);
 /* Reads all options; the operands are argv[return..].  -1: message written. */
 int settings_parse(struct settings *, int argc, char **argv);
 void settings_help(FILE *, unsigned group);
+/* Prints completion for that shell; -1: message written. */
+int settings_completion(FILE *, const char *shell,
+			const struct completion_command *);
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
 /* -1 with a message when both --json and --csv were given. */

@@ -2,6 +2,7 @@
  * settings.c - see settings.h.
  */
 #include "settings.h"
+#include "completion.h"
 #include "libzmalloc/logger/session.h"
 #include "message.h"
 
@@ -25,7 +26,8 @@ enum option_id {
 	OPT_HISTORY,
 	OPT_SAMPLE,
 	OPT_PID,
-	OPT_SCAN_EVERY /* not in this version */
+	OPT_COMPLETION, /* of the build */
+	OPT_SCAN_EVERY	/* not in this version */
 };
 
 const struct option_def zrecord_options[] = {
@@ -53,6 +55,7 @@ const struct option_def zrecord_options[] = {
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
+	{ OPT_COMPLETION, 0, "completion", "SHELL", NULL, 0 },
 	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
 	{ 0 }
 };
@@ -118,16 +121,30 @@ bytes_value(const char *option, const char *value)
 	return n << shift;
 }
 
+static const char *const kinds[] = { "reachable", "possible", "indirect",
+				     "definite", NULL };
+
 static int
 kind_value(const char *value)
 {
-	static const char *const names[] = { "reachable", "possible",
-					     "indirect", "definite" };
-	for (int i = 0; i < 4; i++)
-		if (strcmp(value, names[i]) == 0)
+	for (int i = 0; kinds[i]; i++)
+		if (strcmp(value, kinds[i]) == 0)
 			return ZS_REACHABLE + i;
 	bad("fail-on", value, "definite, indirect, possible or reachable");
 	return 0;
+}
+
+static void
+completion(const char *shell)
+{
+	static const struct completion_words words[] = {
+		{ OPT_FAIL_ON, kinds, 0 }, { 0, NULL, 0 }
+	};
+	const struct completion c = { "zrecord", zrecord_options, words, NULL };
+
+	if (completion_print(stdout, shell, &c) != 0)
+		exit(EXIT_TROUBLE);
+	exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
 }
 
 static void
@@ -177,6 +194,9 @@ take(struct settings *s, int id, const char *value)
 		break;
 	case OPT_HELP:
 		help();
+		break;
+	case OPT_COMPLETION:
+		completion(value);
 		break;
 	case OPT_VERSION:
 		printf("zrecord %s\n", ZM_VERSION);
