@@ -14,8 +14,9 @@ struct frame {
 	json_t *json;			/* made at first use */
 	char *text;			/* the same, as text of */
 	size_t text_bytes;
-	size_t plain; /* of what fingerprints take: its length */
-	char *name;   /* of frame_name, calltree.h */
+	uint32_t index; /* of an export that numbers frames; 0: none yet */
+	size_t plain;	/* of what fingerprints take: its length */
+	char *name;	/* of frame_name, calltree.h */
 };
 
 struct stack {
