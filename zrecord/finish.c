@@ -216,7 +216,7 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	writer_commit(w, 0);
 	events_close(p, w);
 	if (reason != STOP_ENDED && reason != STOP_EXEC) {
-		p->next_look = 0; /* it runs on: see it as it is now */
+		p->next_look = p->idle_look = 0; /* it runs on: see it now */
 		memory_look(p);
 	}
 	sample_take(p, w, 1);

@@ -8,8 +8,9 @@
  * moment.
  *
  * Looks cost the process nothing but the kernel's read lock on its mappings,
- * and us at most 1/LOOK_SHARE of the time: after one that took long the next
- * one comes later.  None can be taken of a process that has ended.
+ * and us half a percent of a CPU, 4 percent while its memory grows or shrinks:
+ * after one that took long the next one comes later.  None can be taken of a
+ * process that has ended.
  */
 #ifndef ZRECORD_MEMORY_H
 #define ZRECORD_MEMORY_H

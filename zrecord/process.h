@@ -71,8 +71,9 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
-	struct memory *memory; /* memory.h; NULL: no look yet */
-	double next_look;
+	struct memory *memory;	     /* memory.h; NULL: no look yet */
+	double next_look, idle_look; /* when one is due; if little changed */
+	int64_t resident;	     /* bytes, of the last sample */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
