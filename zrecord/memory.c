@@ -381,13 +381,14 @@ void
 memory_look(struct process *p)
 {
 	double begin = seconds_now(), cpu = cpu_seconds();
-	if (begin < p->next_look || (begin < p->idle_look && !has_changed(p)))
+	if (begin < p->next_memory ||
+	    (begin < p->idle_memory && !has_changed(p)))
 		return;
 	struct memory *m = look(p);
 	double end = seconds_now();
 	cpu = cpu_seconds() - cpu;
-	p->next_look = end + LOOK_LEAST + cpu * LOOK_SHARE;
-	p->idle_look = end + LOOK_LEAST + cpu * LOOK_SHARE_IDLE;
+	p->next_memory = end + LOOK_LEAST + cpu * LOOK_SHARE;
+	p->idle_memory = end + LOOK_LEAST + cpu * LOOK_SHARE_IDLE;
 	if (!m)
 		return; /* the last one still tells something */
 	m->t = begin - p->start;

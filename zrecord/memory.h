@@ -34,7 +34,7 @@ struct memory; /* what the last look saw */
 /* When the first look at a process is due, in seconds. */
 #define MEMORY_FIRST_LOOK 0.02
 
-/* Looks, when a look is due.  Sets p->next_look. */
+/* Looks, when a look is due.  Sets p->next_memory. */
 void memory_look(struct process *);
 
 /*
