@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { LABEL_MAX = 1024 };
+enum { LABEL_MAX = 1024, NAMED_THREADS_MAX = 4096 };
 
 static void
 write_threads(const struct process *p, struct writer *w)
@@ -83,6 +83,17 @@ process_names(struct process *p, struct writer *w)
 	write_zones(p, w);
 	write_threads(p, w);
 	write_marks(p, w);
+}
+
+void
+process_progress(struct process *p, struct writer *w)
+{
+	uint64_t events = p->total.allocations + p->total.frees;
+	if (events == p->named_events ||
+	    segment_count(&p->seg, &p->seg.h.threads) > NAMED_THREADS_MAX)
+		return;
+	p->named_events = events;
+	process_names(p, w);
 }
 
 /* What only some recordings have. */

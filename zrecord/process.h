@@ -79,8 +79,9 @@ struct process {
 
 	struct memory *memory; /* memory.h; NULL: no look yet */
 	double next_memory,
-	    idle_memory;  /* when one is due; if little changed */
-	int64_t resident; /* bytes, of the last sample */
+	    idle_memory;       /* when one is due; if little changed */
+	uint64_t named_events; /* at the last process_progress */
+	int64_t resident;      /* bytes, of the last sample */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
@@ -103,6 +104,10 @@ struct process {
  */
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
+
+/* The same while it runs, for readers of the growing report: when something
+ * has happened, and unless there are very many threads. */
+void process_progress(struct process *, struct writer *);
 
 /* Writes what the names of zones, threads and marks are by now. */
 void process_names(struct process *, struct writer *);

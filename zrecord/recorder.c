@@ -406,6 +406,8 @@ sample_due(struct recorder *r)
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
+			process_progress(p, &r->writer);
+			memory_progress(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
 	if (r->settings->max_size)
