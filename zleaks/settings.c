@@ -34,7 +34,7 @@ enum {
 
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
-	FOR_TREES = FOR_STACKS | FOR_EXPORT
+	FOR_TREES = FOR_STACKS | FOR_EXPORT | FOR_FLAMEGRAPH
 };
 
 static const struct option_def option_table[] = {
@@ -47,7 +47,8 @@ static const struct option_def option_table[] = {
 	  "live (default), peak, total, count, temporary or leaked",
 	  FOR_TREES },
 	{ OPT_BOTTOM_UP, 0, "bottom-up", NULL,
-	  "from the callers of malloc up to main", FOR_STACKS },
+	  "from the callers of malloc up to main",
+	  FOR_STACKS | FOR_FLAMEGRAPH },
 	{ OPT_FORMAT, 0, "format", "FORMAT",
 	  "folded, pprof, speedscope, massif, csv or json", FOR_EXPORT },
 	{ OPT_KINDS, 0, "kinds", "LIST",
@@ -55,23 +56,24 @@ static const struct option_def option_table[] = {
 	{ OPT_SORT, 0, "sort", "KEY",
 	  "bytes, blocks, and age (leaks) or rate (growth)", FOR_PAGES },
 	{ OPT_TOP, 'n', "top", "N",
-	  "list N per process, 0: all; default 20, JSON all",
-	  FOR_PAGES | FOR_HISTORY },
+	  "list N per process, 0: all; default 20, JSON all, html 2000",
+	  FOR_PAGES | FOR_HISTORY | FOR_HTML },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
 	  FOR_PAGES | FOR_STACKS },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES },
+	  FOR_PAGES | FOR_TREES | FOR_HTML },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES },
+	  FOR_PAGES | FOR_TREES | FOR_HTML },
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main", FOR_LEAKS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HTML },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
-	  "leave out known leaks: lines of leak:PATTERN", FOR_LEAKS },
+	  "leave out known leaks: lines of leak:PATTERN",
+	  FOR_LEAKS | FOR_HTML },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
 	  "exit with 1 on this kind or a surer one, or none", FOR_LEAKS },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",

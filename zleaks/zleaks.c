@@ -21,6 +21,11 @@ static const struct command commands[] = {
 	  "what grows while the program runs, by size class", growth_main },
 	{ "stacks", FOR_STACKS, "report.db",
 	  "who allocates: a tree of calls, by bytes or blocks", stacks_main },
+	{ "html", FOR_HTML, "-o FILE report.db",
+	  "all of it as a page for the browser, in one file", html_main },
+	{ "flamegraph", FOR_FLAMEGRAPH, "-o FILE report.db",
+	  "who allocates, as a picture: SVG with search and zoom",
+	  flamegraph_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
@@ -37,8 +42,7 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes", "threads",    "diff",
-				     "html",	"flamegraph", NULL };
+static const char *const later[] = { "classes", "threads", "diff", NULL };
 
 static const struct command *
 find_command(const char *name)

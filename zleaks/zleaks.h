@@ -18,6 +18,10 @@
  *                print
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
+ *   html.c       command `html`; html_*.c write a part of its data each,
+ *                web/ has the page, assets.c brings it into zleaks
+ *   flame.c      what a flame graph draws of a large tree
+ *   flamegraph.c  command `flamegraph`
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
@@ -60,7 +64,9 @@ enum { /* which commands an option belongs to */
        FOR_HISTORY = 8,
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
-       FOR_DOCTOR = 64
+       FOR_DOCTOR = 64,
+       FOR_HTML = 1 << 16,
+       FOR_FLAMEGRAPH = 1 << 17
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -99,6 +105,8 @@ extern const char *const export_formats[];
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
+int html_main(const struct settings *, int argc, char **argv);
+int flamegraph_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
