@@ -46,6 +46,11 @@ struct calltree *calltree_read(const struct recording *, struct stacks *,
 			       const struct settings *, int bottom_up);
 void calltree_free(struct calltree *);
 
+/* The same from stacks that the caller chooses. */
+struct calltree *calltree_new(int bottom_up);
+void calltree_add(struct calltree *, const struct stack *,
+		  const uint64_t cost[COSTS]);
+
 /* The children of a node by falling cost; those without cost are left out.
  * Returns their number, the array is the caller's to free. */
 size_t calltree_children(const struct calltree *, uint32_t node, enum cost,

@@ -54,8 +54,7 @@ flame_choose(const struct calltree *t, unsigned costs, uint32_t most)
 	unsigned char *chosen = text_alloc(t->count);
 
 	for (uint32_t i = 1; i < t->count; i++)
-		shares[i] =
-		    flame_share(t->node[i].all, t->node[0].all, costs);
+		shares[i] = flame_share(t->node[i].all, t->node[0].all, costs);
 	double least = flame_least_share(shares, t->count, most);
 	/* no callee has a larger share than its caller */
 	chosen[0] = 1;

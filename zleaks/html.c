@@ -79,8 +79,8 @@ process_json(const struct process *p, double peak_t)
 	json_t *numbers = json_checked(json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocations",
 	    page_json_int(p->allocations), "frees", page_json_int(p->frees),
-	    "bytes_allocated", page_json_int(p->bytes_allocated),
-	    "peak_bytes", page_json_int(p->peak_bytes), "live_blocks",
+	    "bytes_allocated", page_json_int(p->bytes_allocated), "peak_bytes",
+	    page_json_int(p->peak_bytes), "live_blocks",
 	    page_json_int(p->live_blocks), "live_bytes",
 	    page_json_int(p->live_bytes), "threads",
 	    page_json_int(p->threads)));
@@ -130,15 +130,15 @@ write_threads(struct html *h)
 			continue;
 		}
 		const char *name = (const char *)sqlite3_column_text(st, 3);
-		json_out_element(
-		    &h->out,
-		    json_pack("[o, o, o, o, o, o, o]", html_process(h, p),
-			      page_json_int(column_int(st, 1)),
-			      page_json_int(column_int(st, 2)),
-			      book_text(h->book, name),
-			      page_json_int(column_int(st, 4)),
-			      page_json_int(column_int(st, 5)),
-			      page_json_int(column_int(st, 6))));
+		json_out_element(&h->out,
+				 json_pack("[o, o, o, o, o, o, o]",
+					   html_process(h, p),
+					   page_json_int(column_int(st, 1)),
+					   page_json_int(column_int(st, 2)),
+					   book_text(h->book, name),
+					   page_json_int(column_int(st, 4)),
+					   page_json_int(column_int(st, 5)),
+					   page_json_int(column_int(st, 6))));
 	}
 	json_out_array_end(&h->out);
 	json_out_member(&h->out, "threads_left_out", json_integer(left_out));
@@ -154,10 +154,9 @@ cost_titles_json(void)
 
 	for (int i = 0; i < COSTS; i++)
 		json_array_append_new(
-		    list,
-		    json_checked(json_pack("[s, s, b]", cost_names[i],
-					   cost_titles[i],
-					   cost_is_bytes((enum cost)i))));
+		    list, json_checked(json_pack("[s, s, b]", cost_names[i],
+						 cost_titles[i],
+						 cost_is_bytes((enum cost)i))));
 	return list;
 }
 

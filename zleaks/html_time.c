@@ -46,10 +46,9 @@ read_moments(const struct html *h, const struct process *p, size_t *n)
 			room = room ? 2 * room : 256;
 			list = text_grow(list, room, sizeof *list);
 		}
-		list[(*n)++] = (struct moment){ t, column_int(st, 1),
-						column_int(st, 2),
-						column_int(st, 3),
-						column_int(st, 4) };
+		list[(*n)++] =
+		    (struct moment){ t, column_int(st, 1), column_int(st, 2),
+				     column_int(st, 3), column_int(st, 4) };
 	}
 	sqlite3_finalize(st);
 	return list;
@@ -137,11 +136,11 @@ write_marks(struct html *h)
 		n++;
 		json_out_element(
 		    &h->out,
-		    json_pack("[o, o, o]", html_process(h, p),
-			      html_time(column_real(st, 1)),
-			      book_text(h->book, (const char *)
-						     sqlite3_column_text(st,
-									 2))));
+		    json_pack(
+			"[o, o, o]", html_process(h, p),
+			html_time(column_real(st, 1)),
+			book_text(h->book,
+				  (const char *)sqlite3_column_text(st, 2))));
 	}
 	sqlite3_finalize(st);
 	json_out_array_end(&h->out);
@@ -229,9 +228,8 @@ curve_json(const struct html *h, const struct curve *c)
 			      : json_boolean(c->trend.verdict == TREND_GROWING);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct point *p =
-		    trend_at(c->points, c->point_count,
-			     grid_sample(c->clock, i, n));
+		const struct point *p = trend_at(c->points, c->point_count,
+						 grid_sample(c->clock, i, n));
 		json_array_append_new(
 		    bytes, json_integer((json_int_t)(p ? p->bytes : 0)));
 	}
@@ -242,10 +240,9 @@ curve_json(const struct html *h, const struct curve *c)
 	    page_json_int(c->size_class), "first_blocks",
 	    (json_int_t)c->first.blocks, "last_blocks",
 	    (json_int_t)c->last.blocks, "first_bytes",
-	    (json_int_t)c->first.bytes, "last_bytes",
-	    (json_int_t)c->last.bytes, "bytes_per_second",
-	    json_number_or_null(c->trend.bytes_per_second), "growing", growing,
-	    "bytes", bytes, "top", tops_json(h, c)));
+	    (json_int_t)c->first.bytes, "last_bytes", (json_int_t)c->last.bytes,
+	    "bytes_per_second", json_number_or_null(c->trend.bytes_per_second),
+	    "growing", growing, "bytes", bytes, "top", tops_json(h, c)));
 }
 
 void
@@ -261,16 +258,14 @@ html_growth(struct html *h)
 			    &h->out,
 			    json_pack("{s:o, s:I, s:o}", "process",
 				      html_process(h, g->clocks[i].process),
-				      "samples",
-				      (json_int_t)g->clocks[i].count, "t",
-				      grid_json(h, &g->clocks[i])));
+				      "samples", (json_int_t)g->clocks[i].count,
+				      "t", grid_json(h, &g->clocks[i])));
 	json_out_array_end(&h->out);
 	json_out_array(&h->out, "growth");
 	for (size_t i = 0; i < g->curve_count; i++) {
 		const struct process *p = g->curves[i].clock->process;
 		if (h->shown[p - h->recording->processes])
-			json_out_element(&h->out,
-					 curve_json(h, &g->curves[i]));
+			json_out_element(&h->out, curve_json(h, &g->curves[i]));
 		else
 			left_out++;
 	}

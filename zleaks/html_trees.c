@@ -200,12 +200,12 @@ write_functions(struct html *h, const struct calltree *t)
 	HASH_ITER(hh, f.by_name, fn, next)
 	{
 		if (shares[i++] > least)
-			json_out_element(
-			    &h->out,
-			    json_pack("[o, o, o, o]",
-				      book_text(h->book, fn->name),
-				      node_module(h, fn->node),
-				      cost_list(fn->self), cost_list(fn->all)));
+			json_out_element(&h->out,
+					 json_pack("[o, o, o, o]",
+						   book_text(h->book, fn->name),
+						   node_module(h, fn->node),
+						   cost_list(fn->self),
+						   cost_list(fn->all)));
 		else
 			left_out++;
 		HASH_DEL(f.by_name, fn);
@@ -229,6 +229,7 @@ struct row {
 struct rows {
 	struct row *list;
 	size_t count, room;
+	struct calltree *tree; /* of the same stacks */
 };
 
 static void
@@ -237,7 +238,7 @@ take_row(void *ctx, const struct process *p, int64_t id,
 {
 	struct rows *r = ctx;
 
-	(void)stack;
+	calltree_add(r->tree, stack, cost);
 	if (r->count == r->room) {
 		r->room = r->room ? 2 * r->room : 1024;
 		r->list = text_grow(r->list, r->room, sizeof *r->list);
@@ -248,25 +249,23 @@ take_row(void *ctx, const struct process *p, int64_t id,
 
 /* [[stack, process, costs..]]; "stacks_left_out": their number and costs */
 static void
-write_stacks(struct html *h, const uint64_t total[COSTS])
+write_stacks(struct html *h, const struct rows *r)
 {
+	const uint64_t *total = r->tree->node[0].all;
 	long top = h->settings->top;
-	struct rows r = { 0 };
 	uint64_t rest[COSTS] = { 0 };
 	json_int_t left_out = 0;
 
-	calltree_each_stack(h->recording, h->stacks, h->settings, take_row,
-			    &r);
-	double *shares = text_alloc((r.count + 1) * sizeof *shares);
-	for (size_t i = 0; i < r.count; i++)
-		shares[i] = flame_share(r.list[i].cost, total, ALL_COSTS);
+	double *shares = text_alloc((r->count + 1) * sizeof *shares);
+	for (size_t i = 0; i < r->count; i++)
+		shares[i] = flame_share(r->list[i].cost, total, ALL_COSTS);
 	double least =
 	    top == 0 ? 0
-		     : flame_least_share(shares, r.count,
+		     : flame_least_share(shares, r->count,
 					 top < 0 ? HTML_STACKS : (size_t)top);
 	json_out_array(&h->out, "stack_rows");
-	for (size_t i = 0; i < r.count; i++) {
-		const struct row *row = &r.list[i];
+	for (size_t i = 0; i < r->count; i++) {
+		const struct row *row = &r->list[i];
 		if (shares[i] <= least) {
 			left_out++;
 			add(rest, row->cost);
@@ -274,8 +273,7 @@ write_stacks(struct html *h, const uint64_t total[COSTS])
 		}
 		json_t *j = cost_list(row->cost);
 		json_array_insert_new(j, 0, html_process(h, row->process));
-		json_array_insert_new(j, 0,
-				      book_stack(h->book, row->stack_id));
+		json_array_insert_new(j, 0, book_stack(h->book, row->stack_id));
 		json_out_element(&h->out, j);
 	}
 	json_out_array_end(&h->out);
@@ -283,20 +281,20 @@ write_stacks(struct html *h, const uint64_t total[COSTS])
 			json_pack("{s:I, s:o}", "stacks", left_out, "costs",
 				  cost_list(rest)));
 	free(shares);
-	free(r.list);
 }
 
 void
 html_trees(struct html *h)
 {
-	struct calltree *t =
-	    calltree_read(h->recording, h->stacks, h->settings, 0);
+	struct rows r = { .tree = calltree_new(0) };
 
-	json_out_member(&h->out, "totals", html_costs(t->node[0].all));
+	calltree_each_stack(h->recording, h->stacks, h->settings, take_row, &r);
+	json_out_member(&h->out, "totals", html_costs(r.tree->node[0].all));
 	json_out_member(&h->out, "stack_count",
-			json_integer((json_int_t)t->stacks));
-	write_flame(h, t);
-	write_functions(h, t);
-	write_stacks(h, t->node[0].all);
-	calltree_free(t);
+			json_integer((json_int_t)r.tree->stacks));
+	write_flame(h, r.tree);
+	write_functions(h, r.tree);
+	write_stacks(h, &r);
+	calltree_free(r.tree);
+	free(r.list);
 }

@@ -102,11 +102,11 @@ frame_number(struct book *b, const struct frame *f)
 
 	HASH_FIND_PTR(b->frames, &f, e);
 	if (!e) {
-		json_t *row = json_checked(json_pack(
-		    "[o, o, o, o, o, i]", book_text(b, f->function),
-		    book_text(b, f->file), page_json_int(f->line),
-		    book_text(b, f->module), page_json_int(f->offset),
-		    f->inlined ? 1 : 0));
+		json_t *row = json_checked(
+		    json_pack("[o, o, o, o, o, i]", book_text(b, f->function),
+			      book_text(b, f->file), page_json_int(f->line),
+			      book_text(b, f->module), page_json_int(f->offset),
+			      f->inlined ? 1 : 0));
 		e = entry_new(b->frame_list, row);
 		e->key.frame = f;
 		HASH_ADD_PTR(b->frames, key.frame, e);

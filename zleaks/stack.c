@@ -13,7 +13,8 @@
 
 enum {
 	FRAMES_MAX = 4096, /* of one stack: zrecord keeps far fewer */
-	NAME_MAX_BYTES = 16 << 10
+	NAME_MAX_BYTES = 16 << 10,
+	SMALL_ID = 1 << 17
 };
 
 struct place { /* a row of `location` */
@@ -32,6 +33,7 @@ struct stacks {
 	const struct recording *recording;
 	sqlite3_stmt *frames_of, *location;
 	struct place *places;
+	struct place **by_id; /* those with small numbers, most often all */
 	struct known_stack *stacks;
 };
 
@@ -41,6 +43,7 @@ stacks_new(const struct recording *r)
 	struct stacks *s = text_alloc(sizeof *s);
 
 	s->recording = r;
+	s->by_id = text_alloc(SMALL_ID * sizeof(struct place *));
 	s->frames_of = recording_sql(
 	    r, "SELECT frames FROM stack_info WHERE stack_id = ?");
 	s->location = recording_sql(
@@ -73,6 +76,7 @@ stacks_free(struct stacks *s)
 	}
 	sqlite3_finalize(s->frames_of);
 	sqlite3_finalize(s->location);
+	free(s->by_id);
 	free(s);
 }
 
@@ -150,6 +154,8 @@ place_get(struct stacks *s, int64_t id)
 {
 	struct place *p;
 
+	if (id >= 0 && id < SMALL_ID && s->by_id[id])
+		return &s->by_id[id]->frame;
 	HASH_FIND(hh, s->places, &id, sizeof id, p);
 	if (p)
 		return &p->frame;
@@ -168,6 +174,8 @@ place_get(struct stacks *s, int64_t id)
 	}
 	sqlite3_reset(s->location);
 	HASH_ADD(hh, s->places, location_id, sizeof p->location_id, p);
+	if (id >= 0 && id < SMALL_ID)
+		s->by_id[id] = p;
 	return &p->frame;
 }
 
@@ -192,6 +200,9 @@ read_frames(struct stacks *s, struct stack *stack, const char *list)
 		}
 		stack->frames[stack->count++] = place_get(s, id);
 	}
+	if (stack->count < room)
+		stack->frames = text_grow(stack->frames, stack->count,
+					  sizeof *stack->frames);
 }
 
 const struct stack *

@@ -79,7 +79,7 @@ function chartKeys(box, u) {
 	};
 }
 
-const chartWidth = box => Math.max(200, box.clientWidth || box.parentElement.clientWidth);
+const chartWidth = box => Math.max(200, box.clientWidth);
 
 function drawChart(box, series, columns, moments) {
 	const old = charts.get(box);
@@ -92,7 +92,8 @@ function drawChart(box, series, columns, moments) {
 		scales: {x: {time: false}, y: {range: (v, min, max) => [0, max > 0 ? max * 1.08 : 1]}},
 		axes: [axis((v, ticks) => ticks.map(tickSeconds), 34),
 			{...axis((v, ticks) => ticks.map(tickBytes), 74), splits: byteTicks}],
-		series: [{label: 'time', value: (v, t) => t === null || t === undefined ? '–' : seconds(t)}, ...series],
+		series: [{label: 'time', value: (v, t) => t === null || t === undefined ? '–' : seconds(t)},
+			...series.map(s => ({points: {size: 5, fill: () => css('--card')}, ...s}))],
 		cursor: {drag: {x: true, y: false}, points: {size: 7}},
 		hooks: {draw: [lines(moments)]},
 	}, columns, box);

@@ -2,6 +2,7 @@
 // callers, the widths by one of the costs.
 
 const FLAME_TOP = 3; // index of the first cost in a node
+const FLAME_ROW = 19;
 let flame = null, flameRoot = null, flameCost = 0, flameCurrent = null;
 
 // Colours stay the same from page to page: the hue says whose code it is, the
@@ -94,12 +95,13 @@ function flameSearch() {
 	const term = byId('flame-search').value.trim().toLowerCase();
 	if (!flame)
 		return;
-	if (term)
+	if (term) {
 		flame.search(term);
-	else {
+	} else {
 		flame.clear();
 		flameDetails(null);
 	}
+	fitFlames();
 }
 
 function drawFlames() {
@@ -114,7 +116,7 @@ function drawFlames() {
 		return;
 	}
 	const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-	flame = flamegraph.default().width(box.clientWidth || 900).cellHeight(19).inverted(true)
+	flame = flamegraph.default().width(box.clientWidth || 900).cellHeight(FLAME_ROW).inverted(true)
 		.minFrameSize(1.5).transitionDuration(still ? 0 : 250).resetHeightOnZoom(true)
 		.setLabelHandler(flameLabel)
 		.setDetailsHandler(words => { if (words === null) flameDetails(flameCurrent); })
@@ -122,6 +124,7 @@ function drawFlames() {
 		.onClick(d => {
 			byId('flame-reset').disabled = !d.parent;
 			flameMove(d);
+			fitFlames();
 		})
 		.setColorMapper(d => d.highlight ? (isDark() ? '#c026d3' : '#f0a3ff') : d.data.rest ? flameColour('', null) : flameColour(d.data.name, d.data.module))
 		.setSearchMatch((d, term) => d.data.name.toLowerCase().includes(term) || (d.data.module || '').toLowerCase().includes(term))
@@ -129,8 +132,16 @@ function drawFlames() {
 			byId('flame-details').textContent = `${plural(found.length, 'frame')} found: ${costWords(flameCost, sum)}, ${share(sum, flameRoot.value)}`;
 		});
 	d3.select(box).datum(flameRoot).call(flame);
+	fitFlames();
 	flameDetails(null);
 	flameSearch();
+}
+
+// The library leaves room for three more rows.
+function fitFlames() {
+	let deepest = 0;
+	flameFrames().each(d => { deepest = Math.max(deepest, d.depth); });
+	d3.select('#flame-chart svg').attr('height', (deepest + 1) * FLAME_ROW + 2);
 }
 
 function flameLegend() {
@@ -163,13 +174,17 @@ function flames() {
 	drawFlames();
 	recolour.push(() => {
 		flameLegend();
-		if (flame)
+		if (flame) {
 			flame.update();
+			fitFlames();
+		}
 	});
 }
 
 function resizeFlames() {
 	const width = byId('flame-chart').clientWidth;
-	if (flame && width && width !== flame.width())
+	if (flame && width && width !== flame.width()) {
 		flame.width(width).update();
+		fitFlames();
+	}
 }

@@ -26,7 +26,9 @@ function verdicts() {
 }
 
 function tiles() {
-	const s = data.summary, box = el('dl', {class: 'tiles'});
+	const s = data.summary;
+	let box = el('dl', {class: 'tiles'});
+	const totals = box;
 	const tile = (title, value, small, how) => box.append(el('div', {class: how || null},
 		el('dt', {}, title), el('dd', {}, value, small ? el('small', {}, small) : '')));
 	const estimated = data.summary.estimated_from_one_in_bytes ? ' (estimates)' : '';
@@ -34,10 +36,11 @@ function tiles() {
 	tile('Frees', exact(s.frees, count), '');
 	tile('Peak', exact(s.peak_bytes, bytes), many ? 'of the largest process' : '');
 	tile('Live at the end', exact(s.live_bytes, bytes), s.live_blocks === null ? '' : plural(s.live_blocks, 'block'));
+	box = el('dl', {class: 'tiles'});
 	for (const k of ['definite', 'indirect', 'possible', 'reachable', 'unscanned'])
 		if (s[k].blocks || k !== 'unscanned')
 			tile(k[0].toUpperCase() + k.slice(1), exact(s[k].bytes, bytes), plural(s[k].blocks, 'block'), 'k-' + k);
-	return box;
+	return [totals, box];
 }
 
 function headline() {
@@ -59,7 +62,7 @@ function headline() {
 	document.title = `${first ? first.name : data.report} - zleaks`;
 	byId('head').append(el('h1', {}, first ? first.name : data.report),
 		el('p', {class: 'sub mono'}, first ? first.line : ''),
-		el('p', {class: 'sub'}, facts.join(' · ')), verdicts(), tiles());
+		el('p', {class: 'sub'}, facts.join(' · ')), verdicts(), ...tiles());
 	byId('made').textContent = `Made from ${data.report} by zleaks ${data.version}. Bytes are what the program asked for.`;
 }
 
