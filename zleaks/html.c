@@ -206,7 +206,8 @@ find(struct html *h, const struct settings *user, struct settings *leaks,
 	memset(&growth->filter, 0, sizeof growth->filter);
 	h->leaks = (struct leaks){ .recording = h->recording,
 				   .stacks = h->stacks,
-				   .settings = leaks };
+				   .settings = leaks,
+				   .top_of_each_kind = 1 };
 	h->growth = (struct growth){ .recording = h->recording,
 				     .stacks = h->stacks,
 				     .settings = growth };

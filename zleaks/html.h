@@ -16,7 +16,7 @@
 #include "page_json.h"
 
 enum {			   /* what a page holds at most; the rest is counted */
-       HTML_LEAKS = 2000,  /* groups of each process; --top */
+       HTML_LEAKS = 1000,  /* groups of each process and kind; --top */
        HTML_STACKS = 2000, /* rows; --top */
        HTML_FUNCTIONS = 1000, /* rows */
        HTML_NODES = 15000,    /* of the flame graph */

@@ -58,6 +58,7 @@ struct leaks {
 	struct section *sections; /* one per process */
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
+	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
 /* Reads and chooses the groups; recording, stacks and settings are set.

@@ -258,7 +258,7 @@ check 'full device: one line' [ "$(wc -l <"$T/err")" = 1 ]
 
 # ---- words ------------------------------------------------------------
 
-for name in classes threads diff html flamegraph; do
+for name in classes threads diff; do
 	status "$name" 2 $name "$R"
 	same "$name: message" "zleaks: $name: not in this version" "$(cat "$T/err")"
 done

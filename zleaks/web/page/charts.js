@@ -31,13 +31,23 @@ const tickBytes = n => {
 	return `${+n.toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'][unit]}`;
 };
 
-const tickSeconds = t => t < 120 ? `${+t.toFixed(3)} s` : t < 7200 ? `${+(t / 60).toFixed(2)} min` : `${+(t / 3600).toFixed(2)} h`;
+// Distances of ticks in seconds, and all ticks of a chart in one unit.
+const TIME_STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30,
+	60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
+
+function tickTimes(u, ticks) {
+	const last = ticks[ticks.length - 1];
+	const [size, unit] = last < 180 ? [1, 's'] : last < 10800 ? [60, 'min'] : [3600, 'h'];
+	return ticks.map(t => `${+(t / size).toFixed(3)} ${unit}`);
+}
 
 // Vertical lines with words: marks and the peak.
 function lines(moments) {
 	return u => {
 		const c = u.ctx, ratio = devicePixelRatio;
 		c.save();
+		c.textAlign = 'left';
+		c.textBaseline = 'alphabetic';
 		c.font = `${11 * ratio}px system-ui, sans-serif`;
 		let free = -Infinity;
 		for (const [t, label] of moments) {
@@ -90,7 +100,7 @@ function drawChart(box, series, columns, moments) {
 		width: chartWidth(box), height: CHART_HEIGHT,
 		padding: [12, 12, 0, 0],
 		scales: {x: {time: false}, y: {range: (v, min, max) => [0, max > 0 ? max * 1.08 : 1]}},
-		axes: [axis((v, ticks) => ticks.map(tickSeconds), 34),
+		axes: [{...axis(tickTimes, 34), incrs: TIME_STEPS, space: 70},
 			{...axis((v, ticks) => ticks.map(tickBytes), 74), splits: byteTicks}],
 		series: [{label: 'time', value: (v, t) => t === null || t === undefined ? '–' : seconds(t)},
 			...series.map(s => ({points: {size: 5, fill: () => css('--card')}, ...s}))],
