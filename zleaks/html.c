@@ -89,6 +89,19 @@ process_json(const struct process *p, double peak_t)
 	return j;
 }
 
+/* The one that was started, or what it went on as by exec. */
+static size_t
+main_process(const struct recording *r)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i < r->process_count; i++)
+		if (process_replaced(&r->processes[at]) &&
+		    r->processes[i].pid == r->processes[at].pid)
+			at = i;
+	return at;
+}
+
 static void
 write_processes(struct html *h)
 {
@@ -106,6 +119,8 @@ write_processes(struct html *h)
 		json_out_element(&h->out, process_json(p, peak_t));
 	}
 	json_out_array_end(&h->out);
+	json_out_member(&h->out, "main_process",
+			json_integer((json_int_t)main_process(r)));
 	sqlite3_finalize(st);
 }
 

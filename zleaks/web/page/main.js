@@ -44,7 +44,7 @@ function tiles() {
 }
 
 function headline() {
-	const first = data.processes[0];
+	const first = data.processes[data.main_process];
 	const facts = [];
 	if (first) {
 		facts.push(`pid ${first.pid}`, `ran ${seconds(first.duration_s)}`, first.end);
