@@ -206,28 +206,43 @@ write_data(struct html *h, FILE *out)
 		message("out of memory");
 }
 
-/* What `leaks` and `growth` are to find for the page. */
+/* What the commands `leaks` and `growth` find, each with settings of its own.
+ */
+struct findings {
+	struct settings leaks, by_class, by_stack;
+};
+
 static void
-find(struct html *h, const struct settings *user, struct settings *leaks,
-     struct settings *growth)
+find_growth(struct growth *g, const struct html *h, struct settings *s,
+	    enum by by, long top)
 {
-	*leaks = *user;
-	leaks->kinds = (1u << KIND_COUNT) - 1;
-	leaks->top = user->top < 0 ? HTML_LEAKS : user->top;
-	*growth = *user;
-	growth->by = BY_CLASS;
-	growth->top = HTML_CURVES;
-	growth->min_bytes = 0;
-	memset(&growth->filter, 0, sizeof growth->filter);
+	*s = *h->settings;
+	s->by = by;
+	s->top = top;
+	s->min_bytes = 0;
+	if (by == BY_CLASS)
+		memset(&s->filter, 0, sizeof s->filter);
+	*g = (struct growth){ .recording = h->recording,
+			      .stacks = h->stacks,
+			      .settings = s };
+	growth_find(g);
+}
+
+static void
+find(struct html *h, struct findings *f)
+{
+	f->leaks = *h->settings;
+	f->leaks.kinds = (1u << KIND_COUNT) - 1;
+	if (f->leaks.top < 0)
+		f->leaks.top = HTML_LEAKS;
 	h->leaks = (struct leaks){ .recording = h->recording,
 				   .stacks = h->stacks,
-				   .settings = leaks,
+				   .settings = &f->leaks,
 				   .top_of_each_kind = 1 };
-	h->growth = (struct growth){ .recording = h->recording,
-				     .stacks = h->stacks,
-				     .settings = growth };
 	leaks_find(&h->leaks);
-	growth_find(&h->growth);
+	find_growth(&h->growth, h, &f->by_class, BY_CLASS, HTML_CURVES);
+	find_growth(&h->growth_by_stack, h, &f->by_stack, BY_STACK,
+		    HTML_STACK_CURVES);
 }
 
 static void
@@ -262,7 +277,7 @@ html_main(const struct settings *settings, int argc, char **argv)
 {
 	const char *path = check(settings, argc, argv);
 	struct html h = { .settings = settings };
-	struct settings leaks, growth;
+	struct findings findings;
 	struct output out;
 
 	if (!path)
@@ -270,7 +285,7 @@ html_main(const struct settings *settings, int argc, char **argv)
 	h.recording = recording_open(path, settings);
 	h.stacks = stacks_new(h.recording);
 	h.book = book_new(h.stacks);
-	find(&h, settings, &leaks, &growth);
+	find(&h, &findings);
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	write_page(&h, out.file);
@@ -278,6 +293,7 @@ html_main(const struct settings *settings, int argc, char **argv)
 	free(h.shown);
 	leaks_free(&h.leaks);
 	growth_free(&h.growth);
+	growth_free(&h.growth_by_stack);
 	book_free(h.book);
 	stacks_free(h.stacks);
 	recording_close(h.recording);

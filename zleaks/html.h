@@ -18,11 +18,12 @@
 enum {			   /* what a page holds at most; the rest is counted */
        HTML_LEAKS = 1000,  /* groups of each process and kind; --top */
        HTML_STACKS = 2000, /* rows; --top */
-       HTML_FUNCTIONS = 1000, /* rows */
-       HTML_NODES = 15000,    /* of the flame graph */
-       HTML_CURVES = 120,     /* size classes of each process */
-       HTML_GRID = 500,	      /* values of each of these curves, less when .. */
-       HTML_VALUES = 60000,   /* .. all together were more than so many */
+       HTML_FUNCTIONS = 1000,  /* rows */
+       HTML_NODES = 15000,     /* of the flame graph */
+       HTML_CURVES = 120,      /* size classes of each process */
+       HTML_STACK_CURVES = 25, /* stacks of each process */
+       HTML_GRID = 500,	    /* values of each of these curves, less when .. */
+       HTML_VALUES = 60000, /* .. all together were more than so many */
        HTML_GRID_LEAST = 40,
        HTML_SAMPLES = 4000, /* of a process's own curve */
        HTML_TIMELINES = 40, /* processes with curves */
@@ -37,7 +38,7 @@ struct html {
 	struct recording *recording;
 	struct stacks *stacks;
 	struct leaks leaks;
-	struct growth growth;
+	struct growth growth, growth_by_stack;
 	struct book *book;
 	struct json_out out;
 	unsigned char *shown; /* per process: it has curves in the page */

@@ -218,6 +218,8 @@ tops_json(const struct html *h, const struct curve *c)
 	return list;
 }
 
+/* A size class's curve names zone, class and who is behind it, a stack's the
+ * stack. */
 static json_t *
 curve_json(const struct html *h, const struct curve *c)
 {
@@ -233,23 +235,47 @@ curve_json(const struct html *h, const struct curve *c)
 		json_array_append_new(
 		    bytes, json_integer((json_int_t)(p ? p->bytes : 0)));
 	}
-	return json_checked(json_pack(
-	    "{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-	    "process", html_process(h, c->clock->process), "zone",
-	    book_text(h->book, c->zone), "size_class",
-	    page_json_int(c->size_class), "first_blocks",
+	json_t *row = json_checked(json_pack(
+	    "{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "process",
+	    html_process(h, c->clock->process), "first_blocks",
 	    (json_int_t)c->first.blocks, "last_blocks",
 	    (json_int_t)c->last.blocks, "first_bytes",
 	    (json_int_t)c->first.bytes, "last_bytes", (json_int_t)c->last.bytes,
 	    "bytes_per_second", json_number_or_null(c->trend.bytes_per_second),
-	    "growing", growing, "bytes", bytes, "top", tops_json(h, c)));
+	    "growing", growing, "bytes", bytes));
+	if (c->stack_id != UNKNOWN) {
+		json_object_set_new(row, "stack",
+				    book_stack(h->book, c->stack_id));
+		return row;
+	}
+	json_object_set_new(row, "zone", book_text(h->book, c->zone));
+	json_object_set_new(row, "size_class", page_json_int(c->size_class));
+	json_object_set_new(row, "top", tops_json(h, c));
+	return row;
+}
+
+/* The curves of those processes that have a timeline; how many do not. */
+static size_t
+write_curves(struct html *h, const struct growth *g, const char *key)
+{
+	size_t left_out = g->left_out;
+
+	json_out_array(&h->out, key);
+	for (size_t i = 0; i < g->curve_count; i++) {
+		const struct process *p = g->curves[i].clock->process;
+		if (h->shown[p - h->recording->processes])
+			json_out_element(&h->out, curve_json(h, &g->curves[i]));
+		else
+			left_out++;
+	}
+	json_out_array_end(&h->out);
+	return left_out;
 }
 
 void
 html_growth(struct html *h)
 {
 	const struct growth *g = &h->growth;
-	size_t left_out = g->left_out;
 
 	json_out_array(&h->out, "grids");
 	for (size_t i = 0; i < h->recording->process_count; i++)
@@ -261,17 +287,12 @@ html_growth(struct html *h)
 				      "samples", (json_int_t)g->clocks[i].count,
 				      "t", grid_json(h, &g->clocks[i])));
 	json_out_array_end(&h->out);
-	json_out_array(&h->out, "growth");
-	for (size_t i = 0; i < g->curve_count; i++) {
-		const struct process *p = g->curves[i].clock->process;
-		if (h->shown[p - h->recording->processes])
-			json_out_element(&h->out, curve_json(h, &g->curves[i]));
-		else
-			left_out++;
-	}
-	json_out_array_end(&h->out);
+	size_t left_out = write_curves(h, g, "growth");
+	write_curves(h, &h->growth_by_stack, "growth_by_stack");
 	json_out_member(&h->out, "growing",
 			json_integer((json_int_t)g->growing));
 	json_out_member(&h->out, "growth_left_out",
 			json_integer((json_int_t)left_out));
+	json_out_member(&h->out, "growing_stacks",
+			json_integer((json_int_t)h->growth_by_stack.growing));
 }

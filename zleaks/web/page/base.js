@@ -26,13 +26,14 @@ function bytes(n) {
 	if (n === null)
 		return '?';
 	const size = Math.abs(n);
+	const sign = n < 0 ? '−' : '';
 	if (size < 10240)
-		return `${count(n)} B`;
+		return `${sign}${count(size)} B`;
 	let unit = -1, value = size;
 	for (; value >= 1024 && unit < 5; unit++)
 		value /= 1024;
 	const shown = value.toFixed(value < 100 ? 1 : 0);
-	return `${n < 0 ? '−' : ''}${shown} ${['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'][unit]}`;
+	return `${sign}${shown} ${['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'][unit]}`;
 }
 
 const signed = (n, words) => n > 0 ? '+' + words(n) : words(n);

@@ -20,6 +20,9 @@ function spark(values) {
 	return svg;
 }
 
+// At least half of what the class had at most is still there to be asked.
+const stillThere = row => row.top.reduce((n, t) => n + t[2], 0) >= Math.max(...row.bytes) / 2;
+
 const verdictOf = row => row.growing === null ? 'too short' : row.growing ? 'grows' : 'steady';
 
 function growthStacks(row) {
@@ -27,32 +30,53 @@ function growthStacks(row) {
 		return el('p', {class: 'note'}, row.growing
 			? 'No block of this class is left to ask who allocated it: “zleaks growth --by=stack” judges the stacks themselves.'
 			: 'Stacks are named for classes that grow.');
-	return el('div', {}, ...row.top.map(([stack, blocks, size], i) =>
+	return el('div', {}, stillThere(row) ? '' : el('p', {class: 'note'},
+		'Most of this class was freed before the end: these allocated what is left of it. Stacks that grow have a table of their own below.'),
+	...row.top.map(([stack, blocks, size], i) =>
 		el('details', {open: i === 0},
 			el('summary', {}, `${bytes(size)} in ${plural(blocks, 'block')}: `,
 				el('code', {}, stackHead(stack) === undefined ? 'no frames' : frameName(stackHead(stack)))),
 			stackList(stack, ''))));
 }
 
+const growthColumns = [
+	{title: 'Curve', show: row => spark(row.bytes)},
+	{title: 'First', number: true, of: row => row.first_bytes, show: row => exact(row.first_bytes, bytes)},
+	{title: 'Last', number: true, of: row => row.last_bytes, show: row => exact(row.last_bytes, bytes)},
+	{title: 'Blocks', number: true, of: row => row.last_blocks, show: row => exact(row.last_blocks, count)},
+	{title: 'Change', number: true, of: row => row.last_bytes - row.first_bytes,
+		show: row => signed(row.last_bytes - row.first_bytes, bytes)},
+	{title: 'Rate', number: true, of: row => row.bytes_per_second, show: row => rate(row.bytes_per_second)},
+];
+const verdictColumn = {title: 'Verdict', of: row => row.growing === true ? 2 : row.growing === false ? 1 : 0,
+	show: row => el('span', {class: 'badge'}, verdictOf(row))};
+
 function growthTable(rows) {
 	showTable(byId('growth-table'), {
 		rows, key: 0, page: 15,
 		rowClass: row => row.growing ? 'grows' : null,
 		columns: [
-			{title: 'Verdict', of: row => row.growing === true ? 2 : row.growing === false ? 1 : 0,
-				show: row => el('span', {class: 'badge'}, verdictOf(row))},
+			verdictColumn,
 			{title: 'Size class', number: true, of: row => row.size_class, show: row => className(row)},
 			{title: 'Zone', text: true, of: row => text(row.zone) || '?'},
-			{title: 'Curve', show: row => spark(row.bytes)},
-			{title: 'First', number: true, of: row => row.first_bytes, show: row => exact(row.first_bytes, bytes)},
-			{title: 'Last', number: true, of: row => row.last_bytes, show: row => exact(row.last_bytes, bytes)},
-			{title: 'Blocks', number: true, of: row => row.last_blocks, show: row => exact(row.last_blocks, count)},
-			{title: 'Change', number: true, of: row => row.last_bytes - row.first_bytes,
-				show: row => signed(row.last_bytes - row.first_bytes, bytes)},
-			{title: 'Rate', number: true, of: row => row.bytes_per_second, show: row => rate(row.bytes_per_second)},
+			...growthColumns,
 		],
 		expand: growthStacks,
 		openFirst: rows.length > 0 && rows[0].growing === true,
+	});
+}
+
+function growthStacksTable(process) {
+	const box = byId('growth-stacks');
+	const rows = data.growth_by_stack.filter(row => row.process === process && row.growing);
+	const table = el('div', {});
+	box.replaceChildren(...(rows.length ? [el('h3', {}, `${plural(rows.length, 'stack that grows', 'stacks that grow')}`), table] : []));
+	showTable(table, {
+		rows, key: 0, page: 8, rowClass: () => 'grows',
+		columns: [verdictColumn, {title: 'Allocated in', text: true, of: row => row.stack,
+			show: row => stackHead(row.stack) === undefined ? 'no frames' : named(frameName(stackHead(row.stack)), framePlace(stackHead(row.stack)))},
+		...growthColumns],
+		expand: row => stackList(row.stack, ''),
 	});
 }
 
@@ -88,6 +112,7 @@ function drawGrowth(process) {
 		byId('growth-chart').replaceChildren();
 	}
 	growthTable(rows);
+	growthStacksTable(process);
 	const notes = [];
 	if (rows.length > CURVES_DRAWN)
 		notes.push(`The chart has those that grow and the largest, ${CURVES_DRAWN} in all; the table has all ${count(rows.length)}.`);
