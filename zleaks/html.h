@@ -27,7 +27,6 @@ enum {			   /* what a page holds at most; the rest is counted */
        HTML_GRID_LEAST = 40,
        HTML_SAMPLES = 4000, /* of a process's own curve */
        HTML_TIMELINES = 40, /* processes with curves */
-       HTML_PROCESSES = 2000,
        HTML_THREADS = 1000
 };
 

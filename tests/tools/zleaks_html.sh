@@ -148,12 +148,13 @@ rest(500).then(() => q('#flame-chart .frame.fade').length + ' ' + document.getEl
 key Escape
 rest(500).then(() => q('#flame-chart .frame.fade').length + ' ' + document.getElementById('flame-reset').disabled)
 q('#tabs button').map(b => { b.click(); return b.textContent + ' ' + q('#table tbody tr').length; }).join(', ')
-q('#tabs button')[1].click(), q('#table th button')[4].click(), q('#table tbody tr').map(r => r.children[5].querySelector('[data-n]').dataset.n).join(' ')
-q('#table th button')[4].click(), q('#table tbody tr').map(r => r.children[5].querySelector('[data-n]').dataset.n).join(' ')
+q('#tabs button')[1].click(), q('#table th button')[4].click(), q('#table tbody tr').map(r => r.children[4].querySelector('[data-n]').dataset.n).join(' ')
+q('#table th button')[4].click(), q('#table tbody tr').map(r => r.children[4].querySelector('[data-n]').dataset.n).join(' ')
 type('table-search', 'lines.cc').then(() => q('#table tbody tr').length)
 document.getElementById('memory-chart').focus()
 key ArrowRight
 q('#memory-chart .u-value')[0].textContent
+q('#growth-stacks tbody tr').map(r => r.children[1].firstChild.textContent + ' ' + r.querySelectorAll('[data-n]')[1].dataset.n).join(', ')
 document.getElementById('process').value = '1', document.getElementById('process').dispatchEvent(new Event('change')), q('#growth-table tbody tr').length
 getComputedStyle(document.body).backgroundColor
 document.documentElement.scrollWidth <= innerWidth
@@ -192,10 +193,11 @@ same 'table: sorted' '6000 5000 4000 3000 2000 1000' "$(answer page 22)"
 same 'table: the other way' '1000 2000 3000 4000 5000 6000' "$(answer page 23)"
 same 'table: search' 1 "$(answer page 24)"
 same 'chart: keys' '0.000 s' "$(answer page 26)"
-same 'another process' 1 "$(answer page 27)"
-light=$(answer page 28)
-same 'fits the window' true "$(answer page 29)"
-same 'asked nobody for anything' 0 "$(answer page 30)"
+same 'stacks that grow' 'open_session 1440' "$(answer page 27)"
+same 'another process' 1 "$(answer page 28)"
+light=$(answer page 29)
+same 'fits the window' true "$(answer page 30)"
+same 'asked nobody for anything' 0 "$(answer page 31)"
 
 browse dark "$T/r.html" --dark --size=400x800 <<STEPS
 $find

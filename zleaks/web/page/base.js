@@ -112,6 +112,13 @@ function stackHead(s) {
 	return frames[own < 0 ? 0 : own];
 }
 
+// Who called that: a wrapper around malloc says little by itself.
+function stackCallers(s) {
+	const [, , worth, own, frames] = data.stacks[s];
+	const from = Math.max(own, 0) + 1;
+	return frames.slice(from, Math.max(from, Math.min(worth, from + 3))).map(f => '← ' + frameName(f)).join(' ');
+}
+
 // All that can be searched of a stack, in lower case; made at first use.
 const searchable = [];
 function stackText(s) {

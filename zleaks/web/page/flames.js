@@ -115,9 +115,8 @@ function drawFlames() {
 		byId('flame-details').textContent = `${data.costs[flameCost][1]}: none`;
 		return;
 	}
-	const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 	flame = flamegraph.default().width(box.clientWidth || 900).cellHeight(FLAME_ROW).inverted(true)
-		.minFrameSize(1.5).transitionDuration(still ? 0 : 250).resetHeightOnZoom(true)
+		.minFrameSize(1.5).transitionDuration(0).resetHeightOnZoom(true)
 		.setLabelHandler(flameLabel)
 		.setDetailsHandler(words => { if (words === null) flameDetails(flameCurrent); })
 		.onHover(flameDetails)
@@ -131,10 +130,19 @@ function drawFlames() {
 		.setSearchHandler((found, sum) => {
 			byId('flame-details').textContent = `${plural(found.length, 'frame')} found: ${costWords(flameCost, sum)}, ${share(sum, flameRoot.value)}`;
 		});
-	d3.select(box).datum(flameRoot).call(flame);
-	fitFlames();
+	atOnce(() => d3.select(box).datum(flameRoot).call(flame));
 	flameDetails(null);
 	flameSearch();
+}
+
+// Draws without the movement that follows a click.
+function atOnce(draw) {
+	const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+	flame.transitionDuration(0);
+	draw();
+	d3.timerFlush();
+	flame.transitionDuration(still ? 0 : 250);
+	fitFlames();
 }
 
 // The library leaves room for three more rows.
@@ -174,17 +182,13 @@ function flames() {
 	drawFlames();
 	recolour.push(() => {
 		flameLegend();
-		if (flame) {
-			flame.update();
-			fitFlames();
-		}
+		if (flame)
+			atOnce(() => flame.update());
 	});
 }
 
 function resizeFlames() {
 	const width = byId('flame-chart').clientWidth;
-	if (flame && width && width !== flame.width()) {
-		flame.width(width).update();
-		fitFlames();
-	}
+	if (flame && width && width !== flame.width())
+		atOnce(() => flame.width(width).update());
 }

@@ -21,7 +21,7 @@ function spark(values) {
 }
 
 // At least half of what the class had at most is still there to be asked.
-const stillThere = row => row.top.reduce((n, t) => n + t[2], 0) >= Math.max(...row.bytes) / 2;
+const stillThere = row => row.last_bytes >= Math.max(...row.bytes) / 2;
 
 const verdictOf = row => row.growing === null ? 'too short' : row.growing ? 'grows' : 'steady';
 
@@ -73,8 +73,8 @@ function growthStacksTable(process) {
 	box.replaceChildren(...(rows.length ? [el('h3', {}, `${plural(rows.length, 'stack that grows', 'stacks that grow')}`), table] : []));
 	showTable(table, {
 		rows, key: 0, page: 8, rowClass: () => 'grows',
-		columns: [verdictColumn, {title: 'Allocated in', text: true, of: row => row.stack,
-			show: row => stackHead(row.stack) === undefined ? 'no frames' : named(frameName(stackHead(row.stack)), framePlace(stackHead(row.stack)))},
+		columns: [verdictColumn, {title: 'Allocated in', text: true, wide: true, of: row => row.stack,
+			show: row => stackHead(row.stack) === undefined ? 'no frames' : named(frameName(stackHead(row.stack)), `${framePlace(stackHead(row.stack))} ${stackCallers(row.stack)}`)},
 		...growthColumns],
 		expand: row => stackList(row.stack, ''),
 	});

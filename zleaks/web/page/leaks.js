@@ -42,12 +42,13 @@ function leakItem(g, term) {
 				el('small', {}, plural(leakBlocks(g), 'block'))),
 			el('span', {class: 'where'},
 				...(head === undefined ? ['no frames'] : marked(frameName(head), term)),
-				el('small', {}, ...(head === undefined ? [] : marked(framePlace(head), term))))));
+				el('small', {}, ...(head === undefined ? [] : [...marked(framePlace(head), term), ' ', ...marked(stackCallers(g.stack), term)])))));
 	// the frames are made when they are first looked at
-	item.addEventListener('toggle', () => {
-		if (item.open && !item.querySelector('.body'))
+	item.fill = () => {
+		if (!item.querySelector('.body'))
 			item.append(el('div', {class: 'body'}, el('p', {class: 'note'}, leakFacts(g)), stackList(g.stack, term)));
-	});
+	};
+	item.addEventListener('toggle', () => item.open && item.fill());
 	return item;
 }
 

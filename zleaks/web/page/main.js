@@ -96,7 +96,10 @@ addEventListener('beforeprint', () => {
 	printing = true;
 	recolour.forEach(f => f());
 	opened = [...document.querySelectorAll('.leak:not([open])')].slice(0, 20);
-	opened.forEach(d => { d.open = true; });
+	opened.forEach(d => {
+		d.fill();
+		d.open = true;
+	});
 });
 addEventListener('afterprint', () => {
 	printing = false;

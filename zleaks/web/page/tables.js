@@ -1,7 +1,7 @@
 // tables.js - tables that can be sorted and searched, a page of rows at a
 // time, and those of them that stand at the end of the page.
 
-// t: rows, columns [{title, of, show, number, text, hint}], key: the column to
+// t: rows, columns [{title, of, show, number, text, wide, hint}], key: the column to
 // sort by, expand: a row's details, page: rows at once, find: text of a row.
 function showTable(box, t) {
 	const sort = t.sort || (t.sort = {column: t.columns[t.key], down: true});
@@ -39,9 +39,9 @@ function showTable(box, t) {
 
 function tableRow(t, row) {
 	const tr = el('tr', {class: t.rowClass ? t.rowClass(row) : null});
-	t.columns.forEach((c, i) => {
+	t.columns.forEach(c => {
 		const shown = c.show ? c.show(row) : c.of(row);
-		const cell = el(i ? 'td' : 'td', {class: c.number ? 'num' : c.text ? 'name' : null});
+		const cell = el('td', {class: c.number ? 'num' : c.wide ? 'name' : null});
 		if (t.expand && c === (t.opener || t.columns[0])) {
 			const open = el('button', {type: 'button', class: 'open', 'aria-expanded': 'false', onclick: () => {
 				if (tr.nextSibling && tr.nextSibling.className === 'more-row')
@@ -73,7 +73,7 @@ function functionsTable() {
 		rows: data.functions, key: 2,
 		find: row => `${text(row[0])} ${text(row[1]) || ''}`,
 		columns: [
-			{title: 'Function', text: true, of: row => text(row[0]), show: row => named(text(row[0]), text(row[1]))},
+			{title: 'Function', text: true, wide: true, of: row => text(row[0]), show: row => named(text(row[0]), text(row[1]))},
 			...data.costs.flatMap(([name, title, isBytes], i) => i > 2 ? [] : [
 				{title: `${name}, self`, hint: `${title}, allocated by the function itself`, number: true, of: row => row[2][i], show: row => exact(row[2][i], isBytes ? bytes : count)},
 				{title: name, hint: `${title}, with all that it calls`, number: true, of: row => row[3][i], show: row => exact(row[3][i], isBytes ? bytes : count)},
@@ -88,15 +88,14 @@ function functionsTable() {
 function stacksTable() {
 	const left = data.stacks_left_out;
 	const columns = [
-		{title: 'Allocated in', text: true, of: row => stackHead(row[0]) === undefined ? '' : frameName(stackHead(row[0])),
-			show: row => stackHead(row[0]) === undefined ? 'no frames' : frameName(stackHead(row[0]))},
-		{title: 'At', text: true, of: row => stackHead(row[0]) === undefined ? '' : framePlace(stackHead(row[0]))},
+		{title: 'Allocated in', text: true, wide: true, of: row => stackHead(row[0]) === undefined ? '' : frameName(stackHead(row[0])),
+			show: row => stackHead(row[0]) === undefined ? 'no frames' : el('span', {}, ...named(frameName(stackHead(row[0])), `${framePlace(stackHead(row[0]))} ${stackCallers(row[0])}`))},
 		...costColumns(row => row.slice(2)),
 	];
 	if (many)
-		columns.splice(2, 0, {title: 'Process', text: true, of: row => processName(row[1])});
+		columns.splice(1, 0, {title: 'Process', text: true, of: row => processName(row[1])});
 	return {
-		rows: data.stack_rows, key: many ? 3 : 2, columns, opener: columns[0],
+		rows: data.stack_rows, key: many ? 2 : 1, columns, opener: columns[0],
 		find: row => stackText(row[0]),
 		expand: row => stackList(row[0], byId('table-search').value.trim().toLowerCase()),
 		note: left.stacks ? `${plural(left.stacks, 'stack')} of little weight are not in this page; together: `
@@ -125,7 +124,7 @@ function processesTable() {
 	return {
 		rows: data.processes, key: 6, find: p => p.line,
 		columns: [
-			{title: 'Command', text: true, of: p => p.name, show: p => named(p.name, p.line)},
+			{title: 'Command', text: true, wide: true, of: p => p.name, show: p => named(p.name, p.line)},
 			{title: 'PID', number: true, of: p => p.pid, show: p => String(p.pid)},
 			{title: 'Ran', number: true, of: p => p.duration_s, show: p => seconds(p.duration_s)},
 			{title: 'Ended', text: true, of: p => p.end},
