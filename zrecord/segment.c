@@ -60,6 +60,8 @@ check_header(const struct zs_header *h, uint64_t bytes)
 		{ &h->modules, sizeof(struct zs_module) },
 		{ &h->groups, sizeof(struct zs_group) },
 		{ &h->marks, sizeof(struct zs_mark) },
+		{ &h->scans, sizeof(struct zs_scan) },
+		{ &h->graph, sizeof(uint64_t) },
 	};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		if (tables[i].t->capacity &&

@@ -12,6 +12,7 @@
 #include "logger/logger.h"
 #include "malloc/options.h"
 #include "os/os.h"
+#include "scan/leave.h"
 #include "zone/arena.h"
 
 /* ---- who writes ------------------------------------------------------- */
@@ -71,16 +72,21 @@ leave(struct zm_thread *t)
 		t->in_logger--;
 }
 
-/* A fork child's first event.  Returns whether there is a session. */
+/* A fork child's first event, or the recorder wants something; p: the block of
+ * this event.  Returns whether there is a session. */
 static __attribute__((noinline)) bool
-begin_session(void)
+begin_session(const void *p)
 {
 	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 	int saved = errno;
 
 	if (zm_session_active()) {
-		if (!zm_record_unwanted())
+		if (zm_record_scan_wanted())
+			zm_record_scan(p);
+		if (!zm_record_unwanted()) {
+			errno = saved;
 			return true;
+		}
 		zm_record_stop(); /* or another thread is about to */
 		errno = saved;
 		return false;
@@ -97,10 +103,9 @@ begin_session(void)
 }
 
 static inline bool
-ensure_session(void)
+ensure_session(const void *p)
 {
-	return (zm_session_active() && !zm_record_unwanted()) ||
-	       begin_session();
+	return (zm_session_active() && !zm_record_asked()) || begin_session(p);
 }
 
 static inline uint64_t
@@ -179,7 +184,7 @@ write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
 {
 	const struct zm_region *r = b->region;
 	uint64_t *tag = r->tags + 2 * (size_t)b->index;
-	uint64_t w1 = zs_tag_w1(zm_clock_ms(l), l->index, 0, 0);
+	uint64_t w1 = zs_tag_w1(zm_clock_ms(l), l->index, 0, 0) | zm_tag_side;
 
 	if (__builtin_expect(r->tier != ZM_TIER_NANO, 0)) {
 		w1 |= extent(b, size);
@@ -222,7 +227,7 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 	struct zm_thread *t = enter();
 	bool mine;
 
-	if (ensure_session()) {
+	if (ensure_session(p)) {
 		struct zm_lthread *l = writer(t, &mine);
 		if (!l ||
 		    !record_alloc(l, p, size, (enum zs_fn)fn, ra, call, at))
@@ -287,7 +292,7 @@ hook_free(struct zm_region *r, void *p, bool called, const void *ra,
 	struct zm_thread *t = enter();
 	bool mine;
 
-	if (ensure_session() && r && r->tags) {
+	if (ensure_session(p) && r && r->tags) {
 		uint64_t *tag =
 		    r->tags + 2 * (size_t)zm_tag_index(r, (uintptr_t)p);
 		if (__builtin_expect(tag[0] != 0, 1)) {
@@ -377,6 +382,7 @@ hook_started(void)
 	zm_unwind_start();
 	if (zm_session_active())
 		zm_stacks_started();
+	zm_leave_start();
 	if (t)
 		t->in_logger--;
 	errno = saved;

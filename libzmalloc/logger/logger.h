@@ -62,6 +62,8 @@ struct zm_session {
 	struct zs_module *modules;
 	struct zs_group *groups;
 	struct zs_mark *marks;
+	struct zs_scan *scans;
+	uint64_t *graph;
 	uint64_t pool_used;  /* atomic; header.pool_used follows it */
 	uint64_t zero_ns;    /* CLOCK_MONOTONIC at the start */
 	uint64_t sample;     /* as in the header */
@@ -106,6 +108,8 @@ uint64_t zm_pool_string(const char *s, size_t len);
  * is written.  False when that cannot be; trouble is noted. */
 bool zm_table_open(const struct zs_table *t, uint32_t index);
 bool zm_pool_open(uint64_t end);
+/* So many words of the graph; no trouble is noted. */
+bool zm_graph_open(uint64_t words);
 bool zm_areas_start(uint64_t pool, uint64_t pool_used);
 /* Puts private memory in the place of the segment, page for page. */
 void zm_areas_drop(void);
@@ -142,18 +146,31 @@ int zm_record_start(void);
 int zm_record_start_with(const struct zs_control *);
 /* Ends the recording; the program goes on.  0 or -errno. */
 int zm_record_stop(void);
-/* The recorder wants no more. */
+/* The recorder wants something, */
 static inline bool
-zm_record_unwanted(void)
+zm_record_asked(void)
 {
 	return __builtin_expect(
 	    __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) != 0, 0);
 }
+/* .. and that is: no more. */
+static inline bool
+zm_record_unwanted(void)
+{
+	return __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) ==
+	       ZS_REQUEST_STOP;
+}
+/* .. or a leak scan; true for one thread. */
+bool zm_record_scan_wanted(void);
+/* Begins it.  held: a block that only the recorder holds at the moment. */
+void zm_record_scan(const void *held);
 
 /* ---- regions and tags ------------------------------------------------- */
 
 /* Region ids are below this; grows only. */
 extern uint32_t zm_ledger_end;
+/* ZS_TAG_SIDE or 0: part of each new tag's w1. */
+extern uint64_t zm_tag_side;
 
 int zm_ledger_boot(uint32_t regions);
 /* Directory and tags for all regions that exist; for a new session. */

@@ -186,8 +186,12 @@ lay_tables(struct zs_header *h)
 		   fit(65535, sizeof(struct zs_module), 32));
 	at = place(&h->groups, at, sizeof(struct zs_group),
 		   fit(1 << 24, sizeof(struct zs_group), 32));
-	return place(&h->marks, at, sizeof(struct zs_mark),
-		     fit(1 << 16, sizeof(struct zs_mark), 64));
+	at = place(&h->marks, at, sizeof(struct zs_mark),
+		   fit(1 << 16, sizeof(struct zs_mark), 64));
+	at = place(&h->scans, at, sizeof(struct zs_scan),
+		   fit(1 << 20, sizeof(struct zs_scan), 64));
+	return place(&h->graph, at, sizeof(uint64_t),
+		     fit(1 << 30, sizeof(uint64_t), 16));
 }
 
 static void
@@ -203,6 +207,8 @@ find_tables(struct zm_session *s)
 	s->modules = (void *)(s->base + h->modules.offset);
 	s->groups = (void *)(s->base + h->groups.offset);
 	s->marks = (void *)(s->base + h->marks.offset);
+	s->scans = (void *)(s->base + h->scans.offset);
+	s->graph = (void *)(s->base + h->graph.offset);
 }
 
 /* Reads a whole file of /proc into the pool; sets *bytes. */
