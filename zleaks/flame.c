@@ -32,19 +32,26 @@ bin_of(double share)
 	return bin <= 0 ? 0 : bin >= BINS ? BINS - 1 : (size_t)bin;
 }
 
-double
-flame_least_share(const double *shares, size_t n, size_t most)
+void
+flame_mark(const double *shares, size_t n, size_t most, unsigned char *marks)
 {
-	size_t *count = text_alloc(BINS * sizeof *count), bin, sum = 0;
+	size_t *count = text_alloc(BINS * sizeof *count), last = 0, room = most;
 
 	for (size_t i = 0; i < n; i++)
 		if (shares[i] > 0)
 			count[bin_of(shares[i])]++;
-	for (bin = 0; bin < BINS && sum + count[bin] <= most; bin++)
-		sum += count[bin];
+	while (last < BINS && count[last] <= room)
+		room -= count[last++];
 	free(count);
-	/* the bins before this one stay */
-	return bin == BINS ? 0 : exp2(-(double)bin / STEPS);
+	/* all of the bins before the last one, and some of that */
+	for (size_t i = 0; i < n; i++) {
+		size_t bin = shares[i] > 0 ? bin_of(shares[i]) : BINS;
+		marks[i] = bin < last;
+		if (bin == last && bin < BINS && room > 0) {
+			marks[i] = 1;
+			room--;
+		}
+	}
 }
 
 unsigned char *
@@ -55,11 +62,10 @@ flame_choose(const struct calltree *t, unsigned costs, uint32_t most)
 
 	for (uint32_t i = 1; i < t->count; i++)
 		shares[i] = flame_share(t->node[i].all, t->node[0].all, costs);
-	double least = flame_least_share(shares, t->count, most);
-	/* no callee has a larger share than its caller */
+	/* no callee has a larger share than its caller, which stands before
+	 * it: whoever is chosen has all its callers */
+	flame_mark(shares, t->count, most, chosen);
 	chosen[0] = 1;
-	for (uint32_t i = 1; i < t->count; i++)
-		chosen[i] = shares[i] > least && chosen[t->node[i].parent];
 	free(shares);
 	return chosen;
 }

@@ -22,9 +22,10 @@ double flame_share(const uint64_t value[COSTS], const uint64_t total[COSTS],
 		   unsigned costs);
 
 /*
- * Smallest share that may stay so that no more than `most` of n shares do: for
- * choosing rows of a table.  0 when all may.
+ * Marks the `most` largest of n shares, of equal ones the first; never those
+ * that are 0.  For choosing rows of a table.
  */
-double flame_least_share(const double *shares, size_t n, size_t most);
+void flame_mark(const double *shares, size_t n, size_t most,
+		unsigned char *marks);
 
 #endif

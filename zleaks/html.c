@@ -228,13 +228,25 @@ find_growth(struct growth *g, const struct html *h, struct settings *s,
 	growth_find(g);
 }
 
+/* Fewer of each process when there are many. */
+static long
+leaks_of_each(const struct recording *r)
+{
+	size_t n = r->process_count ? r->process_count : 1;
+	long most = (long)(HTML_LEAKS_ALL / n);
+
+	return most > HTML_LEAKS	 ? HTML_LEAKS
+	       : most < HTML_LEAKS_LEAST ? HTML_LEAKS_LEAST
+					 : most;
+}
+
 static void
 find(struct html *h, struct findings *f)
 {
 	f->leaks = *h->settings;
 	f->leaks.kinds = (1u << KIND_COUNT) - 1;
 	if (f->leaks.top < 0)
-		f->leaks.top = HTML_LEAKS;
+		f->leaks.top = leaks_of_each(h->recording);
 	h->leaks = (struct leaks){ .recording = h->recording,
 				   .stacks = h->stacks,
 				   .settings = &f->leaks,

@@ -15,19 +15,22 @@
 #include "leaks.h"
 #include "page_json.h"
 
-enum {			   /* what a page holds at most; the rest is counted */
-       HTML_LEAKS = 1000,  /* groups of each process and kind; --top */
-       HTML_STACKS = 2000, /* rows; --top */
-       HTML_FUNCTIONS = 1000,  /* rows */
-       HTML_NODES = 15000,     /* of the flame graph */
-       HTML_CURVES = 120,      /* size classes of each process */
-       HTML_STACK_CURVES = 25, /* stacks of each process */
-       HTML_GRID = 500,	    /* values of each of these curves, less when .. */
-       HTML_VALUES = 60000, /* .. all together were more than so many */
-       HTML_GRID_LEAST = 40,
-       HTML_SAMPLES = 4000, /* of a process's own curve */
-       HTML_TIMELINES = 40, /* processes with curves */
-       HTML_THREADS = 1000
+/* What a page holds at most; the rest is counted. */
+enum {
+	HTML_LEAKS = 1000,	/* groups of each process and kind; --top */
+	HTML_LEAKS_ALL = 10000, /* less when there are many processes */
+	HTML_LEAKS_LEAST = 10,
+	HTML_STACKS = 2000,	/* rows; --top */
+	HTML_FUNCTIONS = 1000,	/* rows */
+	HTML_NODES = 15000,	/* of the flame graph */
+	HTML_CURVES = 120,	/* size classes of each process */
+	HTML_STACK_CURVES = 25, /* stacks of each process */
+	HTML_GRID = 500,	/* values of each of these curves */
+	HTML_VALUES = 60000,	/* less when there are many curves */
+	HTML_GRID_LEAST = 40,
+	HTML_SAMPLES = 4000, /* of a process's own curve */
+	HTML_TIMELINES = 40, /* processes with curves */
+	HTML_THREADS = 1000
 };
 
 struct book;

@@ -194,12 +194,13 @@ write_functions(struct html *h, const struct calltree *t)
 	double *shares = text_alloc((f.count + 1) * sizeof *shares);
 	HASH_ITER(hh, f.by_name, fn, next)
 	shares[i++] = flame_share(fn->all, t->node[0].all, ALL_COSTS);
-	double least = flame_least_share(shares, f.count, HTML_FUNCTIONS);
+	unsigned char *chosen = text_alloc(f.count + 1);
+	flame_mark(shares, f.count, HTML_FUNCTIONS, chosen);
 	json_out_array(&h->out, "functions");
 	i = 0;
 	HASH_ITER(hh, f.by_name, fn, next)
 	{
-		if (shares[i++] > least)
+		if (chosen[i++])
 			json_out_element(&h->out,
 					 json_pack("[o, o, o, o]",
 						   book_text(h->book, fn->name),
@@ -214,6 +215,7 @@ write_functions(struct html *h, const struct calltree *t)
 	json_out_array_end(&h->out);
 	json_out_member(&h->out, "functions_left_out",
 			json_integer((json_int_t)left_out));
+	free(chosen);
 	free(shares);
 	free(f.of_node);
 }
@@ -259,14 +261,16 @@ write_stacks(struct html *h, const struct rows *r)
 	double *shares = text_alloc((r->count + 1) * sizeof *shares);
 	for (size_t i = 0; i < r->count; i++)
 		shares[i] = flame_share(r->list[i].cost, total, ALL_COSTS);
-	double least =
-	    top == 0 ? 0
-		     : flame_least_share(shares, r->count,
-					 top < 0 ? HTML_STACKS : (size_t)top);
+	unsigned char *chosen = text_alloc(r->count + 1);
+	flame_mark(shares, r->count,
+		   top < 0    ? HTML_STACKS
+		   : top == 0 ? r->count
+			      : (size_t)top,
+		   chosen);
 	json_out_array(&h->out, "stack_rows");
 	for (size_t i = 0; i < r->count; i++) {
 		const struct row *row = &r->list[i];
-		if (shares[i] <= least) {
+		if (!chosen[i]) {
 			left_out++;
 			add(rest, row->cost);
 			continue;
@@ -280,6 +284,7 @@ write_stacks(struct html *h, const struct rows *r)
 	json_out_member(&h->out, "stacks_left_out",
 			json_pack("{s:I, s:o}", "stacks", left_out, "costs",
 				  cost_list(rest)));
+	free(chosen);
 	free(shares);
 }
 

@@ -124,7 +124,7 @@ fingerprint(const struct stack *stack)
 	for (size_t i = 0; i < stack->count; i++) {
 		const struct frame *f = stack->frames[i];
 		if (f->function) {
-			h = hash_bytes(h, f->function, plain_name(f->function));
+			h = hash_bytes(h, f->function, f->plain);
 		} else {
 			const char *m =
 			    f->module ? text_basename(f->module) : "?";
@@ -166,6 +166,8 @@ place_get(struct stacks *s, int64_t id)
 	if (recording_step(s->recording, s->location)) {
 		sqlite3_stmt *st = s->location;
 		p->frame.function = bounded_text(st, 0);
+		if (p->frame.function)
+			p->frame.plain = plain_name(p->frame.function);
 		p->frame.file = bounded_text(st, 1);
 		p->frame.module = bounded_text(st, 2);
 		p->frame.line = column_int(st, 3);

@@ -11,7 +11,8 @@ struct frame {
 	char *function, *file, *module; /* NULL: unknown */
 	int64_t line, offset;		/* UNKNOWN */
 	int inlined;			/* into the next frame */
-	json_t *json;			/* made at first use */
+	size_t plain; /* of the function's name: what a fingerprint takes */
+	json_t *json; /* made at first use */
 };
 
 struct stack {
