@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# zleaks_html.sh - zleaks html and flamegraph in headless Chromium: no error on
-# the console, everything drawn, figures equal to those of `zleaks --json`,
-# search, sorting, keyboard; and a report full of hostile texts does nothing.
+# zleaks_html.sh - zleaks html in headless Chromium: no error on the console,
+# everything drawn, figures equal to those of `zleaks --json`, search, sorting,
+# keyboard; and a report full of hostile texts does nothing.
 # Without chromium what can be said of the files alone is checked.
 . tests/lib.sh
 
@@ -26,8 +26,6 @@ if grep -q 'built without' "$T/err"; then
 fi
 same 'status' 0 $status
 same 'nothing to say' '' "$(cat "$T/err")"
-"$ZLEAKS" flamegraph -o "$T/r.svg" --cost=total "$R"
-same 'flamegraph: status' 0 $?
 "$ZLEAKS" html -o "$T/again.html" "$R"
 same_file 'the same report, the same page' "$T/r.html" "$T/again.html"
 
@@ -54,15 +52,9 @@ sqlite3 -batch "$T/h.db" "
 	UPDATE mark_info SET label = $hostile || $image;"
 "$ZLEAKS" html -o "$T/h.html" "$T/h.db"
 same 'hostile: incomplete by what it says itself' 3 $?
-"$ZLEAKS" flamegraph --cost=total -o "$T/h.svg" "$T/h.db"
 same 'hostile: no more elements' '5 5' \
     "$(grep -aoi '<script' "$T/h.html" | wc -l) $(grep -aoi '</script>' "$T/h.html" | wc -l)"
 same 'hostile: no control character' 0 "$(LC_ALL=C tr -d '\n\t\40-\176\200-\377' <"$T/h.html" | wc -c)"
-if have xmllint; then
-	check 'flamegraph: XML' xmllint --noout "$T/r.svg"
-	check 'flamegraph: XML, hostile' xmllint --noout "$T/h.svg"
-fi
-
 # A large report: what is left out and what is there are together all.
 cp "$R" "$T/l.db"
 sqlite3 -batch "$T/l.db" "
@@ -96,23 +88,13 @@ same 'large: the graph: a level and its smaller ones are the root' 0 "$(in_page 
 	FROM d")"
 check 'large: the page is not' [ "$(wc -c <"$T/l.html")" -lt 4000000 ]
 
-if ! have chromium || ! python3 -c 'import json, base64, tempfile, subprocess' 2>/dev/null; then
+if ! have_browser; then
 	skip 'in a browser' 'chromium or python3 is not installed'
 	exit
 fi
 
 # ---- in a browser -------------------------------------------------------
 
-# browse NAME FILE [OPTION..] <STEPS: answers into $T/NAME, no console errors
-browse()
-{
-	local name=$1 file=$2
-	shift 2
-	python3 tests/browse.py "$@" "$file" >"$T/$name" 2>"$T/browse.err"
-	same "$name: browser" 0 $?
-	same "$name: console" '' "$(grep '^error: ' "$T/$name")"
-}
-answer() { sed -n "$2p" "$T/$1"; }
 find="const n = (s, where = document) => Number(where.querySelector(s + ' [data-n]').dataset.n);
 const q = s => [...document.querySelectorAll(s)];
 const type = (id, words) => { const e = document.getElementById(id); e.value = words; e.dispatchEvent(new Event('input')); return rest(300); };
@@ -222,35 +204,6 @@ same 'hostile: nothing ran' 'undefined' "$(answer hostile 2)"
 same 'hostile: no element came of it' '0 5' "$(answer hostile 3)"
 same 'hostile: shown as it is' '</script><script>window.had=1</script>' "$(answer hostile 4)"
 same 'hostile: the name' true "$(answer hostile 5)"
-
-svg="const q = s => [...document.querySelectorAll(s)]; const type = w => { const e = document.getElementById('search'); e.value = w; e.dispatchEvent(new Event('input')); return document.getElementById('details').textContent; };"
-browse svg "$T/r.svg" <<STEPS
-$svg
-document.documentElement.nodeName + ' ' + q('parsererror').length + ' ' + q('.f').length
-type('add_line') + ', ' + q('.hit').length
-type('')
-q('.f').find(g => g.textContent.startsWith('add_line')).dispatchEvent(new Event('click')), q('.f').filter(g => g.style.display !== 'none').map(g => g.querySelector('text').textContent).join(' ')
-document.documentElement.focus()
-key Escape
-q('.f').filter(g => g.style.display === 'none').length
-key ArrowDown
-key ArrowDown
-q('.here title')[0].textContent.split(String.fromCharCode(10))[0]
-STEPS
-same 'svg: drawn' 'svg 0 7' "$(answer svg 2)"
-same 'svg: search' '1 frame found: 9.5 %, 1' "$(answer svg 3)"
-same 'svg: search, nothing' 'from 6 stacks' "$(answer svg 4)"
-same 'svg: zoom' 'all main Shop::lines(std::string const&) add_line' "$(answer svg 5)"
-same 'svg: Escape' 0 "$(answer svg 7)"
-same 'svg: arrow keys' main "$(answer svg 8)"
-
-browse hostile_svg "$T/h.svg" <<STEPS
-$svg
-typeof window.had + ' ' + q('img, parsererror').length + ' ' + q('script').length
-q('.f title').some(t => t.textContent.startsWith('</script><script>window.had=1</script>'))
-STEPS
-same 'hostile svg: nothing ran' 'undefined 0 1' "$(answer hostile_svg 2)"
-same 'hostile svg: shown as it is' true "$(answer hostile_svg 3)"
 
 browse large "$T/l.html" <<STEPS
 $find
