@@ -231,7 +231,7 @@ help:
 	@printf '%s\n' \
 	  'make            build everything under build/' \
 	  'make deps       install the packages that are missing' \
-	  'make demo       record an example, print its leaks and growth' \
+	  'make demo       record an example, print its leaks and growth, make its page' \
 	  'make check      build and run all tests' \
 	  'make bench      timings beside the installed peers, as ratios' \
 	  'make install    PREFIX=/usr/local DESTDIR= ; make uninstall undoes it' \

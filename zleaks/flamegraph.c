@@ -204,7 +204,7 @@ print_style(const struct picture *p)
 	      "text { font: 12px monospace; fill: #14181f; }\n"
 	      ".title { font: bold 17px sans-serif; }\n"
 	      "#details, .note { fill: #3d4653; }\n"
-	      ".back { fill: #fff; }\n"
+	      ".back { fill: #fff; } svg { background: #fff; }\n"
 	      ".f text { pointer-events: none; }\n"
 	      ".f:hover rect, .here rect { stroke: #14181f; stroke-width: 1.5; "
 	      "}\n"
@@ -213,7 +213,8 @@ print_style(const struct picture *p)
 	      "svg:focus { outline: none; }\n"
 	      "#tools { font: 13px sans-serif; text-align: right; }\n"
 	      "@media (prefers-color-scheme: dark) {\n"
-	      ".back { fill: #12161c; } .title { fill: #e4e9f0; }\n"
+	      ".back { fill: #12161c; } svg { background: #12161c; }\n"
+	      ".title { fill: #e4e9f0; }\n"
 	      "#details, .note { fill: #b4becc; }\n"
 	      ".f:hover rect, .here rect { stroke: #fff; }\n"
 	      "}\n</style>\n",
@@ -228,6 +229,7 @@ print_picture(struct picture *p)
 	size_t bytes = 0;
 	FILE *out = p->out;
 	uint64_t all = p->tree->node[0].all[p->cost];
+	char number[32];
 
 	p->out = open_memstream(&frames, &bytes);
 	if (!p->out)
@@ -258,9 +260,10 @@ print_picture(struct picture *p)
 	fwrite(frames, 1, bytes, out);
 	if (p->left_out)
 		fprintf(out,
-			"<text class=\"note\" x=\"10\" y=\"%u\">%u frames are "
-			"too narrow to be drawn one by one</text>\n",
-			height - 10, p->left_out);
+			"<text class=\"note\" x=\"10\" y=\"%u\">%s branches "
+			"are too narrow to be drawn one by one</text>\n",
+			height - 10,
+			message_number(number, sizeof number, p->left_out));
 	fputs("<script><![CDATA[\n", out);
 	asset_write(flame_script, flame_script_end, out);
 	fputs("]]></script>\n</svg>\n", out);

@@ -46,7 +46,7 @@ sqlite3 -batch "$T/l.db" "
 	UPDATE stack_info SET bytes = 1000000 WHERE stack_id = 5;"
 "$ZLEAKS" flamegraph --cost=total -o "$T/l.svg" "$T/l.db"
 check 'narrow frames: together' grep -q '^<g class="f"><title>100[0-9][0-9] smaller$' "$T/l.svg"
-check 'narrow frames: said' grep -q '>100[0-9][0-9] frames are too narrow' "$T/l.svg"
+check 'narrow frames: said' grep -q '>10,0[0-9][0-9] branches are too narrow' "$T/l.svg"
 
 # Names that end the element they stand in, if they can.
 hostile="CAST(x'3c2f7363726970743e3c7363726970743e77696e646f772e6861643d313c2f7363726970743e' AS TEXT)"
