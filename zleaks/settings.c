@@ -34,15 +34,16 @@ enum {
 
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
-	FOR_TREES = FOR_STACKS | FOR_EXPORT | FOR_FLAMEGRAPH
+	FOR_TREES = FOR_STACKS | FOR_EXPORT | FOR_FLAMEGRAPH,
+	FOR_HOLDERS = FOR_WHY | FOR_ROOTS
 };
 
 static const struct option_def option_table[] = {
 	{ OPT_JSON, 0, "json", NULL, "JSON instead of text", 0 },
 	{ OPT_CSV, 0, "csv", NULL, "comma-separated values instead of text",
 	  FOR_QUERY },
-	{ OPT_BY, 0, "by", "KEY", "a row per class (default), zone or stack",
-	  FOR_GROWTH },
+	{ OPT_BY, 0, "by", "KEY",
+	  "a row per class (default), zone, stack, thread", FOR_GROWTH },
 	{ OPT_COST, 0, "cost", "KEY",
 	  "live (default), peak, total, count, temporary or leaked",
 	  FOR_TREES },
@@ -57,10 +58,10 @@ static const struct option_def option_table[] = {
 	  "bytes, blocks, and age (leaks) or rate (growth)", FOR_PAGES },
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, html 1000, JSON all",
-	  FOR_PAGES | FOR_HISTORY | FOR_HTML },
+	  FOR_PAGES | FOR_HISTORY | FOR_HTML | FOR_HOLDERS },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
-	  FOR_PAGES | FOR_STACKS },
+	  FOR_PAGES | FOR_STACKS | FOR_ROOTS },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
 	  FOR_PAGES | FOR_TREES | FOR_HTML },
@@ -70,14 +71,14 @@ static const struct option_def option_table[] = {
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main", FOR_LEAKS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HTML },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HTML | FOR_HOLDERS },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: lines of leak:PATTERN",
 	  FOR_LEAKS | FOR_HTML },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
 	  "exit with 1 on this kind or a surer one, or none", FOR_LEAKS },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
-	  FOR_PAGES | FOR_HISTORY | FOR_STACKS | FOR_EXPORT },
+	  FOR_PAGES | FOR_HISTORY | FOR_STACKS | FOR_EXPORT | FOR_HOLDERS },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",

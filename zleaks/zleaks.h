@@ -11,11 +11,13 @@
  *                prints them
  *   suppress.c   suppression files
  *   leaks.c      command `leaks`: which groups, how much in all, exit status;
- *                leaks_blocks.c looks at single blocks, leaks_text.c and
- *                leaks_json.c print
- *   growth.c     command `growth`: the curves; trend.c judges them, top.c
- *                finds who is behind them, growth_text.c and growth_json.c
- *                print
+ *                leaks_blocks.c looks at single blocks, leaks_lost.c at what
+ *                was lost when, leaks_text.c and leaks_json.c print
+ *   growth.c     command `growth`: the curves; trend.c judges them,
+ *                growth_sums.c makes those of zones and threads,
+ *                growth_memory.c those of the process, rounds.c those from
+ *                mark to mark, top.c and risers.c find who is behind them,
+ *                growth_text.c, growth_findings.c and growth_json.c print
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
  *   html.c       command `html`; html_*.c write a part of its data each,
@@ -25,6 +27,9 @@
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
+ *   why.c        command `why`; why_chains.c finds what holds what
+ *   roots.c      command `roots`
+ *   holder.c     holders in words
  *   doctor.c     command `doctor`
  *   query.c      command `query`; event_table.c: the events as tables
  *   style.c      colour, spark lines
@@ -65,8 +70,10 @@ enum { /* which commands an option belongs to */
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
        FOR_DOCTOR = 64,
-       FOR_HTML = 1 << 16,
-       FOR_FLAMEGRAPH = 1 << 17
+       FOR_WHY = 1 << 16, /* room for others */
+       FOR_ROOTS = 1 << 17,
+       FOR_HTML = 1 << 20,
+       FOR_FLAMEGRAPH = 1 << 21
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -108,6 +115,8 @@ int stacks_main(const struct settings *, int argc, char **argv);
 int html_main(const struct settings *, int argc, char **argv);
 int flamegraph_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
+int why_main(const struct settings *, int argc, char **argv);
+int roots_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);

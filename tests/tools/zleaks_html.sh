@@ -11,7 +11,7 @@ R=$T/r.db
 	cat schema/tables.sql schema/views.sql tests/tools/mkreport.sql tests/tools/mkgrowth.sql
 	echo "UPDATE stack_info SET allocations = 10 * stack_id, bytes = 1000 * stack_id,
 	    live_bytes = 100 * stack_id, peak_bytes = 300 * stack_id, temporary = stack_id;
-	  INSERT INTO mark_info VALUES (1, 1.0, 'loaded'), (1, 2.5, 'reload');
+	  INSERT INTO mark_info (process_id, t, label) VALUES (1, 1.0, 'loaded'), (1, 2.5, 'reload');
 	  UPDATE process_info SET peak_t = 3.0 WHERE process_id = 1;
 	  COMMIT;"
 } | sqlite3 -batch "$R"
