@@ -196,6 +196,7 @@ write_data(struct html *h, FILE *out)
 	json_out_member(o, "costs", cost_titles_json());
 	write_processes(h);
 	html_leaks(h);
+	html_roots(h);
 	html_timelines(h);
 	html_growth(h);
 	html_trees(h);

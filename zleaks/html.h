@@ -30,7 +30,8 @@ enum {
 	HTML_GRID_LEAST = 40,
 	HTML_SAMPLES = 4000, /* of a process's own curve */
 	HTML_TIMELINES = 40, /* processes with curves */
-	HTML_THREADS = 1000
+	HTML_THREADS = 1000,
+	HTML_ROOTS = 500
 };
 
 struct book;
@@ -63,6 +64,7 @@ void book_write(struct book *, struct json_out *);
 /* A process's number in "processes" */
 json_t *html_process(const struct html *, const struct process *);
 void html_leaks(struct html *);
+void html_roots(struct html *);
 void html_timelines(struct html *); /* "timelines", "marks" */
 void html_growth(struct html *);
 /* "flame", "functions", "stack_rows" and what they leave out */

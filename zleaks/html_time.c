@@ -203,19 +203,34 @@ grid_json(const struct html *h, const struct clock *c)
 	return list;
 }
 
+/* [[stack, blocks and bytes alive at the end, bytes gained]] */
 static json_t *
 tops_json(const struct html *h, const struct curve *c)
 {
 	json_t *list = json_checked(json_array());
 
-	for (size_t i = 0; i < c->top_count; i++)
+	for (size_t i = 0; i < c->top_count; i++) {
+		const struct top_stack *t = &c->top[i];
 		json_array_append_new(
-		    list,
-		    json_checked(json_pack(
-			"[o, I, I]", book_stack(h->book, c->top[i].stack_id),
-			(json_int_t)c->top[i].blocks,
-			(json_int_t)c->top[i].bytes)));
+		    list, json_checked(json_pack(
+			      "[o, I, I, o]", book_stack(h->book, t->stack_id),
+			      (json_int_t)t->blocks, (json_int_t)t->bytes,
+			      page_json_int(t->gained))));
+	}
 	return list;
+}
+
+/* Members "growing" and "confidence", as in `zleaks growth --json`. */
+static void
+add_verdict(json_t *row, const struct trend *t)
+{
+	const char *sure = trend_confidences[t->confidence];
+
+	json_object_set_new(row, "growing",
+			    t->verdict == TREND_TOO_SHORT
+				? json_null()
+				: json_boolean(t->verdict == TREND_GROWING));
+	json_object_set_new(row, "confidence", json_text(sure));
 }
 
 /* A size class's curve names zone, class and who is behind it, a stack's the
@@ -225,9 +240,6 @@ curve_json(const struct html *h, const struct curve *c)
 {
 	json_t *bytes = json_checked(json_array());
 	size_t n = grid_points(h, c->clock);
-	json_t *growing = c->trend.verdict == TREND_TOO_SHORT
-			      ? json_null()
-			      : json_boolean(c->trend.verdict == TREND_GROWING);
 
 	for (size_t i = 0; i < n; i++) {
 		const struct point *p = trend_at(c->points, c->point_count,
@@ -236,13 +248,14 @@ curve_json(const struct html *h, const struct curve *c)
 		    bytes, json_integer((json_int_t)(p ? p->bytes : 0)));
 	}
 	json_t *row = json_checked(json_pack(
-	    "{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "process",
+	    "{s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "process",
 	    html_process(h, c->clock->process), "first_blocks",
 	    (json_int_t)c->first.blocks, "last_blocks",
 	    (json_int_t)c->last.blocks, "first_bytes",
 	    (json_int_t)c->first.bytes, "last_bytes", (json_int_t)c->last.bytes,
 	    "bytes_per_second", json_number_or_null(c->trend.bytes_per_second),
-	    "growing", growing, "bytes", bytes));
+	    "bytes", bytes));
+	add_verdict(row, &c->trend);
 	if (c->stack_id != UNKNOWN) {
 		json_object_set_new(row, "stack",
 				    book_stack(h->book, c->stack_id));
@@ -252,6 +265,40 @@ curve_json(const struct html *h, const struct curve *c)
 	json_object_set_new(row, "size_class", page_json_int(c->size_class));
 	json_object_set_new(row, "top", tops_json(h, c));
 	return row;
+}
+
+/* What grows from mark to mark: its top has blocks and bytes per mark. */
+static void
+write_rounds(struct html *h, const struct growth *g)
+{
+	json_out_array(&h->out, "rounds");
+	for (size_t i = 0; i < g->rounds_count; i++) {
+		const struct rounds *r = &g->rounds[i];
+		json_t *top = json_checked(json_array());
+		for (size_t j = 0; j < r->top_count; j++)
+			json_array_append_new(
+			    top, json_checked(json_pack(
+				     "[o, o, o]",
+				     book_stack(h->book, r->top[j].stack_id),
+				     json_number_or_null(
+					 (double)r->top[j].late_blocks /
+					 r->blocks_steps),
+				     json_number_or_null(
+					 (double)r->top[j].late_bytes /
+					 r->blocks_steps))));
+		json_t *row = json_checked(json_pack(
+		    "{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "process",
+		    html_process(h, r->clock->process), "label",
+		    book_text(h->book, r->label), "marks", (json_int_t)r->marks,
+		    "steps", (json_int_t)r->steps, "blocks",
+		    json_number_or_null(r->blocks), "bytes",
+		    json_number_or_null(r->bytes), "blocks_sd",
+		    json_number_or_null(r->blocks_sd), "bytes_sd",
+		    json_number_or_null(r->bytes_sd), "top", top));
+		add_verdict(row, &r->trend);
+		json_out_element(&h->out, row);
+	}
+	json_out_array_end(&h->out);
 }
 
 /* The curves of those processes that have a timeline; how many do not. */
@@ -288,6 +335,7 @@ html_growth(struct html *h)
 				      "t", grid_json(h, &g->clocks[i])));
 	json_out_array_end(&h->out);
 	size_t left_out = write_curves(h, g, "growth");
+	write_rounds(h, g);
 	write_curves(h, &h->growth_by_stack, "growth_by_stack");
 	json_out_member(&h->out, "growing",
 			json_integer((json_int_t)g->growing));

@@ -20,23 +20,31 @@ function spark(values) {
 	return svg;
 }
 
-// At least half of what the class had at most is still there to be asked.
-const stillThere = row => row.last_bytes >= Math.max(...row.bytes) / 2;
-
 const verdictOf = row => row.growing === null ? 'too short' : row.growing ? 'grows' : 'steady';
 
 function growthStacks(row) {
 	if (!row.top.length)
-		return el('p', {class: 'note'}, row.growing
-			? 'No block of this class is left to ask who allocated it: “zleaks growth --by=stack” judges the stacks themselves.'
-			: 'Stacks are named for classes that grow.');
-	return el('div', {}, stillThere(row) ? '' : el('p', {class: 'note'},
-		'Most of this class was freed before the end: these allocated what is left of it. Stacks that grow have a table of their own below.'),
-	...row.top.map(([stack, blocks, size], i) =>
+		return el('p', {class: 'note'}, row.growing ? 'By whom is not known.' : 'Stacks are named for classes that grow.');
+	return el('div', {}, ...row.top.map(([stack, blocks, size, gained], i) =>
 		el('details', {open: i === 0},
-			el('summary', {}, `${bytes(size)} in ${plural(blocks, 'block')}: `,
+			el('summary', {}, gained === null ? '' : `${signed(gained, bytes)} since the warm-up, `,
+				`${bytes(size)} in ${plural(blocks, 'block')} at the end: `,
 				el('code', {}, stackHead(stack) === undefined ? 'no frames' : frameName(stackHead(stack)))),
 			stackList(stack, ''))));
+}
+
+// What each mark of a label adds: "+3.00 blocks per request".
+function roundsList(process) {
+	const rows = data.rounds.filter(r => r.process === process && r.steps > 0);
+	const sign = (n, digits) => (n < 0 ? '−' : '+') + Math.abs(n).toFixed(digits);
+	return rows.length ? el('ul', {class: 'rounds'}, ...rows.map(r => el('li', {},
+		el('b', {}, `${sign(r.blocks, 2)} blocks, ${sign(r.bytes, 1)} bytes per “${text(r.label)}”`),
+		` (sd ${+r.blocks_sd.toPrecision(3)} and ${+r.bytes_sd.toPrecision(3)} over ${count(r.steps)} of ${plural(r.marks, 'mark')}), ${verdictOf(r)}`,
+		r.confidence ? `, confidence ${r.confidence}` : '',
+		...r.top.slice(0, 3).map(([stack, blocks, size]) => el('details', {},
+			el('summary', {}, `${sign(blocks, 2)} blocks, ${sign(size, 1)} bytes each: `,
+				el('code', {}, stackHead(stack) === undefined ? 'no frames' : frameName(stackHead(stack)))),
+			stackList(stack, '')))))) : null;
 }
 
 const growthColumns = [
@@ -49,7 +57,8 @@ const growthColumns = [
 	{title: 'Rate', number: true, of: row => row.bytes_per_second, show: row => rate(row.bytes_per_second)},
 ];
 const verdictColumn = {title: 'Verdict', of: row => row.growing === true ? 2 : row.growing === false ? 1 : 0,
-	show: row => el('span', {class: 'badge'}, verdictOf(row))};
+	show: row => el('span', {}, el('span', {class: 'badge'}, verdictOf(row)),
+		row.growing && row.confidence ? el('span', {class: 'sure'}, ` ${row.confidence}`) : '')};
 
 function growthTable(rows) {
 	showTable(byId('growth-table'), {
@@ -86,6 +95,7 @@ function drawGrowth(process) {
 	const growing = rows.filter(row => row.growing);
 	const verdict = byId('growth-verdict');
 	verdict.replaceChildren();
+	byId('growth-rounds').replaceChildren(...[roundsList(process)].filter(Boolean));
 	if (!rows.length)
 		verdict.append('No samples of size classes in this process.');
 	else if (growing.length)
@@ -95,7 +105,7 @@ function drawGrowth(process) {
 	else if (rows.every(row => row.growing === null))
 		verdict.append('Too few samples to say what grows: a longer run, or a shorter zrecord --interval, has more.');
 	else
-		verdict.append('Nothing grows by the rule in docs/growth.md.');
+		verdict.append('Nothing grows by the rule in docs/GROWTH.md.');
 	if (grid && grid.t.length > 1 && rows.length) {
 		const drawn = [...rows].sort((a, b) => (b.growing === true) - (a.growing === true) || Math.max(...b.bytes) - Math.max(...a.bytes)).slice(0, CURVES_DRAWN);
 		const zones = new Set(drawn.map(row => row.zone)).size > 1;

@@ -21,6 +21,8 @@ function leakFacts(g) {
 	const facts = [];
 	if (g.indirect_blocks)
 		facts.push(`${bytes(g.bytes)} direct in ${count(g.blocks)}, ${bytes(g.indirect_bytes)} indirect in ${count(g.indirect_blocks)}`);
+	if (g.type !== null)
+		facts.push(`type ${text(g.type)}`);
 	if (g.size_classes.length)
 		facts.push(`size class${g.size_classes.length > 1 ? 'es' : ''} ${list(g.size_classes)}`);
 	if (g.threads.length)
@@ -46,7 +48,8 @@ function leakItem(g, term) {
 	// the frames are made when they are first looked at
 	item.fill = () => {
 		if (!item.querySelector('.body'))
-			item.append(el('div', {class: 'body'}, el('p', {class: 'note'}, leakFacts(g)), stackList(g.stack, term)));
+			item.append(el('div', {class: 'body'}, el('p', {class: 'note'}, leakFacts(g)),
+				g.loss ? el('p', {class: 'loss'}, g.loss.trim()) : null, stackList(g.stack, term)));
 	};
 	item.addEventListener('toggle', () => item.open && item.fill());
 	return item;

@@ -1,11 +1,6 @@
 // main.js - the headline, and the order in which the page draws itself: what
 // is seen first, first.
 
-function stacksBehind() {
-	const rows = data.growth_by_stack.filter(row => row.growing && stackHead(row.stack) !== undefined).slice(0, 3);
-	return rows.length ? '. Stacks that grow: ' + rows.map(row => `${frameName(stackHead(row.stack))} (${rate(row.bytes_per_second)})`).join(', ') + '.' : '';
-}
-
 function verdicts() {
 	const s = data.summary, list = el('ul', {class: 'verdicts'});
 	const say = (how, title, ...words) => list.append(el('li', {class: how}, el('b', {}, title), ...words));
@@ -22,13 +17,11 @@ function verdicts() {
 	else
 		say('good', 'No leaks. ', s.reachable.blocks ? 'What is left is still in use: ' : 'Everything was freed.', ...(s.reachable.blocks ? sum('reachable') : []), s.reachable.blocks ? '.' : '');
 	const growing = data.growth.filter(row => row.growing);
-	// who is behind a class is known while its blocks are there; else the stacks that grow say it
-	const behind = row => row.top.length && stillThere(row) && stackHead(row.top[0][0]) !== undefined ? ` by ${frameName(stackHead(row.top[0][0]))}` : '';
+	const behind = row => row.top.length && stackHead(row.top[0][0]) !== undefined ? ` by ${frameName(stackHead(row.top[0][0]))}` : '';
 	if (data.growing)
 		say('warn', `${plural(data.growing, 'size class grows', 'size classes grow')}. `, growing.slice(0, 3).map(row =>
-			`${className(row)}: ${rate(row.bytes_per_second)}${behind(row)}, ${bytes(row.last_bytes)} at the end`
-			+ (row.process !== data.main_process ? ` in ${processName(row.process)}` : '')).join('; '), data.growing > 3 ? ' and more' : '',
-		growing.length && !behind(growing[0]) ? stacksBehind() : '');
+			`${className(row)}: ${rate(row.bytes_per_second)}${behind(row)}${row.confidence ? ` (confidence ${row.confidence})` : ''}, ${bytes(row.last_bytes)} at the end`
+			+ (row.process !== data.main_process ? ` in ${processName(row.process)}` : '')).join('; '), data.growing > 3 ? ' and more' : '');
 	return list;
 }
 

@@ -103,6 +103,23 @@ function stacksTable() {
 	};
 }
 
+function rootsTable() {
+	const left = data.roots_left_out;
+	const columns = [
+		{title: 'Kept alive by', text: true, wide: true, of: row => text(row[1]) || '?'},
+		{title: 'Retains', hint: 'what would be lost with it', number: true, of: row => row[2], show: row => exact(row[2], bytes)},
+		{title: 'Blocks', number: true, of: row => row[3], show: row => exact(row[3], count)},
+		{title: 'Direct', hint: 'blocks that it points to itself', number: true, of: row => row[4], show: row => exact(row[4], count)},
+	];
+	if (many)
+		columns.splice(1, 0, {title: 'Process', text: true, of: row => processName(row[0])});
+	return {
+		rows: data.roots, key: many ? 2 : 1, columns, find: row => text(row[1]) || '',
+		note: 'What several of them hold together belongs to none of them; “zleaks why” names the holders of a block.'
+			+ (left.roots ? ` ${plural(left.roots, 'root')} with ${bytes(left.bytes)} are not in this page.` : ''),
+	};
+}
+
 function threadsTable() {
 	const columns = [
 		{title: 'Thread', text: true, of: row => text(row[3]) || `number ${row[1]}`, show: row => text(row[3]) || `number ${row[1]}`},
@@ -138,7 +155,7 @@ function processesTable() {
 }
 
 function tables() {
-	const tabs = [['Functions', functionsTable], ['Stacks', stacksTable], ['Threads', threadsTable], ['Processes', processesTable]];
+	const tabs = [['Functions', functionsTable], ['Stacks', stacksTable], ...(data.roots.length ? [['Holders', rootsTable]] : []), ['Threads', threadsTable], ['Processes', processesTable]];
 	let now = null;
 	const show = () => {
 		const term = byId('table-search').value.trim().toLowerCase();
