@@ -276,11 +276,14 @@ stack_json(const struct stack *stack)
 	return list;
 }
 
+/* A symbol's version, as in name@@GLIBC_2.34, does not matter. */
 static int
 one_of(const char *name, const char *const *list)
 {
-	for (; name && *list; list++)
-		if (!strcmp(name, *list))
+	size_t n = name ? strcspn(name, "@") : 0;
+
+	for (; n && *list; list++)
+		if (strlen(*list) == n && !memcmp(name, *list, n))
 			return 1;
 	return 0;
 }
