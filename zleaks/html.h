@@ -30,6 +30,7 @@ enum {
 	HTML_GRID_LEAST = 40,
 	HTML_SAMPLES = 4000, /* of a process's own curve */
 	HTML_TIMELINES = 40, /* processes with curves */
+	HTML_MARKS = 40,     /* of each process */
 	HTML_THREADS = 1000,
 	HTML_ROOTS = 500
 };

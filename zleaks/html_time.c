@@ -119,31 +119,43 @@ by_peak(const void *pa, const void *pb)
 	return a < b ? -1 : 1;
 }
 
+/* "marks": [[process, time, label]]; of a process that has too many for a
+ * chart only their number, in "marks_left_out": [[process, marks]]. */
 static void
 write_marks(struct html *h)
 {
 	sqlite3_stmt *st = recording_sql(
-	    h->recording, "SELECT process_id, t, label FROM mark_info"
-			  " ORDER BY process_id, t");
-	size_t n = 0;
+	    h->recording, "SELECT process_id, t, label,"
+			  " count(*) OVER (PARTITION BY process_id)"
+			  " FROM mark_info ORDER BY process_id, t");
+	json_t *left_out = json_checked(json_array());
+	const struct process *last = NULL;
 
 	json_out_array(&h->out, "marks");
-	while (n < HTML_SAMPLES && recording_step(h->recording, st)) {
+	while (recording_step(h->recording, st)) {
 		const struct process *p =
 		    recording_process(h->recording, column_int(st, 0));
+		int64_t n = column_int(st, 3);
 		if (!p)
 			continue;
-		n++;
-		json_out_element(
-		    &h->out,
-		    json_pack(
-			"[o, o, o]", html_process(h, p),
-			html_time(column_real(st, 1)),
-			book_text(h->book,
-				  (const char *)sqlite3_column_text(st, 2))));
+		if (n > HTML_MARKS) {
+			if (p != last)
+				json_array_append_new(
+				    left_out,
+				    json_pack("[o, I]", html_process(h, p),
+					      (json_int_t)n));
+			last = p;
+			continue;
+		}
+		const char *label = (const char *)sqlite3_column_text(st, 2);
+		json_out_element(&h->out,
+				 json_pack("[o, o, o]", html_process(h, p),
+					   html_time(column_real(st, 1)),
+					   book_text(h->book, label)));
 	}
 	sqlite3_finalize(st);
 	json_out_array_end(&h->out);
+	json_out_member(&h->out, "marks_left_out", left_out);
 }
 
 void

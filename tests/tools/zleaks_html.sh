@@ -214,3 +214,32 @@ STEPS
 same 'large: so many at once' '50 Show 50 more of 951' "$(answer large 2)"
 same 'large: more' 100 "$(answer large 3)"
 same 'large: said' '3,903 smaller groups with' "$(answer large 4)"
+
+# ---- programs: who held it, who keeps it, what each request adds ---------
+
+record "$T/lost.db" "$PROGRAMS/retain" lost >/dev/null
+"$ZLEAKS" html -o "$T/lost.html" "$T/lost.db"
+"$ZLEAKS" roots --json "$T/lost.db" >"$T/roots.json"
+browse lost "$T/lost.html" <<STEPS
+$find
+q('.leak summary').forEach(s => s.click()), rest(200).then(() => q('.loss').filter(e => e.textContent.includes('last held by g_sessions')).length)
+q('#tabs button').find(b => b.textContent === 'Holders').click(), q('#table tbody tr').map(r => r.children[0].textContent.split(' ')[0] + ' ' + r.querySelectorAll('[data-n]')[0].dataset.n + ' ' + r.querySelectorAll('[data-n]')[1].dataset.n).join(', ')
+STEPS
+same 'last holder' 1 "$(answer lost 2)"
+same 'who keeps it' "$(sqlite3 -batch :memory: "SELECT group_concat(value ->> 'symbol' || ' ' || (value ->> 'bytes') || ' ' || (value ->> 'blocks'), ', ')
+    FROM json_each(readfile('$T/roots.json'), '\$.processes[0].roots')")" "$(answer lost 3)"
+
+# Each request keeps three blocks of 48 bytes.
+"$ZRECORD" -q --interval 5ms -o "$T/requests.db" -- "$PROGRAMS/growing" request 1
+"$ZLEAKS" html -o "$T/requests.html" "$T/requests.db"
+browse requests "$T/requests.html" <<STEPS
+$find
+q('#growth-rounds b')[0].textContent
+q('#growth-rounds code')[0].textContent
+q('#growth-table .grows .sure')[0].textContent.trim()
+document.getElementById('memory-note').textContent.split(' ').slice(0, 2).join(' ')
+STEPS
+same 'per request' '+3.00 blocks, +144.0 bytes per “request”' "$(answer requests 2)"
+same 'per request, by whom' alloc_request "$(answer requests 3)"
+check 'how sure' grep -qE '^(low|medium|high)$' <<<"$(answer requests 4)"
+same 'many marks are counted' "$(query "$T/requests.db" 'SELECT count(*) FROM mark') marks" "$(answer requests 5)"

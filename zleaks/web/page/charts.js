@@ -144,9 +144,10 @@ function drawMemory(process) {
 	const notes = [];
 	if (line.samples > line.t.length)
 		notes.push(`Drawn from ${count(line.t.length)} of ${count(line.samples)} samples: the highest and lowest of each stretch.`);
+	for (const [, n] of data.marks_left_out.filter(m => m[0] === process))
+		notes.push(`${count(n)} marks are too many to be drawn.`);
 	if (marks.length)
-		notes.push('Marks: ' + marks.slice(0, 30).map(m => `${m[1]} at ${seconds(m[0])}`).join(', ')
-			+ (marks.length > 30 ? `, and ${count(marks.length - 30)} more.` : '.'));
+		notes.push('Marks: ' + marks.map(m => `${m[1]} at ${seconds(m[0])}`).join(', ') + '.');
 	notes.push('Drag to zoom, double-click to see all; a click on a name below the chart hides its curve.');
 	byId('memory-note').textContent = notes.join(' ');
 }
