@@ -130,6 +130,14 @@ $(O)/gen/schema_sql.h: schema/tables.sql schema/views.sql
 	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' schema/$$f.sql; \
 	    printf ';\n'; done; } > $@
 
+# The page of `zleaks html` and what else zleaks carries in itself.  WEB has
+# the libraries once `make deps` has fetched them: without them there is no page.
+WEB := build/web
+$(O)/gen/web: $(wildcard zleaks/web/* zleaks/web/*/* $(WEB)/*/*)
+	sh zleaks/web/assemble $@ $(WEB)
+$(O)/obj/zleaks/assets.o: TOOL_CFLAGS += -DZM_ASSETS='"$(O)/gen/web"'
+$(O)/obj/zleaks/assets.o: $(O)/gen/web
+
 deps:
 	@sh .ci/deps
 
@@ -243,7 +251,7 @@ help:
 	@printf '%s\n' \
 	  'make            build everything under build/' \
 	  'make deps       install the packages that are missing' \
-	  'make demo       record an example, print its leaks and growth' \
+	  'make demo       record an example, print its leaks and growth, make its page' \
 	  'make check      build and run all tests' \
 	  'make bench      timings beside the installed peers, as ratios' \
 	  'make install    PREFIX=/usr/local DESTDIR= ; make uninstall undoes it' \

@@ -69,8 +69,9 @@ struct leaks {
 	struct section *sections; /* one per process */
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
-	int looked_at_all; /* leaks_look_at_blocks, at every group */
-	int all_shown;	   /* without --top */
+	int looked_at_all;    /* leaks_look_at_blocks, at every group */
+	int all_shown;	      /* without --top */
+	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
 /* Reads and chooses the groups; recording, stacks, settings and all_shown are

@@ -32,6 +32,10 @@
  *                on a terminal
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
+ *   html.c       command `html`; html_*.c write a part of its data each,
+ *                web/ has the page, assets.c brings it into zleaks
+ *   flame.c      what a flame graph draws of a large tree
+ *   flamegraph.c  command `flamegraph`
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
@@ -75,7 +79,9 @@ enum { /* which commands an option belongs to */
        FOR_SUPPRESS = 1 << 16,
        FOR_DIFF = 1 << 17,
        FOR_WHY = 1 << 18,
-       FOR_ROOTS = 1 << 19
+       FOR_ROOTS = 1 << 19,
+       FOR_HTML = 1 << 20,
+       FOR_FLAMEGRAPH = 1 << 21
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -120,6 +126,8 @@ struct command {
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
+int html_main(const struct settings *, int argc, char **argv);
+int flamegraph_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
 int why_main(const struct settings *, int argc, char **argv);
 int roots_main(const struct settings *, int argc, char **argv);
