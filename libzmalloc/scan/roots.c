@@ -130,7 +130,7 @@ zm_scan_holes(struct zm_scan *s)
 }
 
 bool
-zm_scan_readable(const struct zm_scan *s, uintptr_t start, size_t bytes)
+zm_scan_readable_slow(const struct zm_scan *s, uintptr_t start, size_t bytes)
 {
 	uint32_t lo = 0, hi = s->holes;
 
@@ -141,7 +141,11 @@ zm_scan_readable(const struct zm_scan *s, uintptr_t start, size_t bytes)
 		else
 			hi = mid;
 	}
-	return lo == s->holes || s->hole[lo].start >= start + bytes;
+	uintptr_t from = lo ? s->hole[lo - 1].end : 0;
+	uintptr_t to = lo < s->holes ? s->hole[lo].start : UINTPTR_MAX;
+	if (start >= from && start < to)
+		*s->clear = (struct zm_hole){ from, to };
+	return to >= start + bytes;
 }
 
 /* ---- pages ------------------------------------------------------------ */

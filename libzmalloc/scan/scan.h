@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 #include "logger/session.h"
-#include "zone/region.h"
+#include "zone/arena.h"
 
 /* ---- stopped threads -------------------------------------------------- */
 
@@ -115,6 +115,8 @@ struct zm_work {
 	const uint64_t *tag;
 };
 
+enum { ZM_AHEAD = 32 }; /* a power of two */
+
 struct zm_hole {
 	uintptr_t start, end;
 };
@@ -168,10 +170,14 @@ struct zm_scan {
 	uintptr_t reading; /* the block that is read */
 	struct zm_work *work;
 	size_t work_count, work_room;
+	/* blocks whose words are on their way into the processor's caches */
+	struct zm_work ahead[ZM_AHEAD];
+	uint32_t ahead_first, ahead_count;
 	bool overflow;
 
 	struct zm_hole *hole; /* memory that cannot be read, by address */
 	uint32_t holes, hole_room;
+	struct zm_hole *clear; /* between two of them */
 
 	struct zm_hole own; /* the library's data */
 	struct zm_stop stop;
@@ -245,7 +251,16 @@ int zm_scan_holes(struct zm_scan *);
 /* Calls fn for the pieces of [start, end) that have pages. */
 void zm_scan_present(struct zm_scan *, uintptr_t start, uintptr_t end,
 		     void (*fn)(struct zm_scan *, uintptr_t, uintptr_t));
-bool zm_scan_readable(const struct zm_scan *, uintptr_t start, size_t bytes);
+bool zm_scan_readable_slow(const struct zm_scan *, uintptr_t start,
+			   size_t bytes);
+/* What was asked for last is mostly near. */
+static inline bool
+zm_scan_readable(const struct zm_scan *s, uintptr_t start, size_t bytes)
+{
+	return (start >= s->clear->start && start < s->clear->end &&
+		bytes <= s->clear->end - start) ||
+	       zm_scan_readable_slow(s, start, bytes);
+}
 
 /* mark.c */
 /* first: how far the first word is from the start of the block or root. */
