@@ -33,6 +33,19 @@
 #include "logger/session.h"
 #include "zone/arena.h"
 
+static inline uintptr_t
+zm_thread_pointer(void)
+{
+	uintptr_t tp;
+
+#if defined(__x86_64__)
+	__asm__("mov %%fs:0, %0" : "=r"(tp));
+#else
+	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
+#endif
+	return tp;
+}
+
 /* ---- stopped threads -------------------------------------------------- */
 
 enum { ZM_REGISTERS = 34 };
@@ -76,6 +89,10 @@ void zm_ended_note(void);
 /* Bytes from addr to the end of such a stack that no thread uses now; 0 when
  * addr is in none, and then *clear ends where the next begins.  No lock. */
 size_t zm_ended_stack(uintptr_t addr, size_t *clear);
+struct zm_scan;
+/* Calls fn with the thread pointer of each such thread. */
+void zm_ended_each(void (*fn)(struct zm_scan *, uintptr_t tp),
+		   struct zm_scan *);
 
 /* ---- the scan --------------------------------------------------------- */
 
@@ -289,19 +306,6 @@ void zm_graph_edge(struct zm_scan *, uintptr_t block, size_t word, bool holds,
 		   bool found);
 /* A definite block. */
 void zm_graph_leader(struct zm_scan *, uintptr_t start);
-
-static inline uintptr_t
-zm_thread_pointer(void)
-{
-	uintptr_t tp;
-
-#if defined(__x86_64__)
-	__asm__("mov %%fs:0, %0" : "=r"(tp));
-#else
-	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
-#endif
-	return tp;
-}
 
 /* verdict.c: lost blocks, groups, verdicts. */
 void zm_verdicts(struct zm_scan *);
