@@ -44,8 +44,8 @@ zm_leave_begin(void)
 	return true;
 }
 
-static uint64_t
-heap_bytes(void)
+uint64_t
+zm_heap_bytes(void)
 {
 	uint64_t sum = 0;
 
@@ -60,7 +60,7 @@ static bool
 worth_it(void)
 {
 	return zm_session.cause != ZS_CAUSE_FORK ||
-	       heap_bytes() <= INHERITED_MAX;
+	       zm_heap_bytes() <= INHERITED_MAX;
 }
 
 static void
@@ -84,7 +84,7 @@ last_look(void *self)
 	zm_threads_names();
 	if (t && t->logger)
 		zm_count_flush(t->logger);
-	zm_snapshot_cancel();
+	zm_snapshot_end(false);
 	if (zm_scan(self, false, &stopped) == 0)
 		__atomic_store_n(&zm_session.h->state, ZS_SCANNED,
 				 __ATOMIC_RELEASE);

@@ -244,8 +244,8 @@ int zm_scan_run(struct zm_scan *);
 /* snapshot.c: a scan in a copy of the process; with `wait` it has ended when
  * this returns.  -EBUSY: one is going on. */
 int zm_snapshot(const struct zm_self *, bool locks, bool wait);
-/* Ends one that is going on. */
-void zm_snapshot_cancel(void);
+/* When this returns none is going on. */
+void zm_snapshot_end(bool wait);
 
 /* A tag's words if it counts: *w0 is 0 if it does not. */
 static inline void

@@ -186,12 +186,13 @@ zm_snapshot(const struct zm_self *self, bool locks, bool wait)
 }
 
 void
-zm_snapshot_cancel(void)
+zm_snapshot_end(bool wait)
 {
 	if (look.owner != zm_os_getpid() || !look.child)
 		return;
 	/* Whoever has the turn waits for the same child. */
-	zm_os_kill(look.child, SIGKILL);
+	if (!wait)
+		zm_os_kill(look.child, SIGKILL);
 	if (!take_turn())
 		return;
 	reap(true);
