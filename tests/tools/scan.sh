@@ -127,3 +127,58 @@ same 'running: no system call of it was interrupted' end "$(cat "$T/out")"
 same 'running: at the end all is known' 'complete 400' "$(query "$T/s.db" "
     SELECT recording, (SELECT sum(blocks) FROM leak_by_stack
     WHERE kind = 'definite') FROM process")"
+
+# Whatever the threads are doing when they are stopped.
+for i in 1 2 3 4; do
+	rm -f "$T"/h.db*
+	"$ZRECORD" -q --scan-every 10ms -o "$T/h.db" "$PROGRAMS/honest" 400
+	same "honest threads $i: nothing is called lost, something is judged" '0 1' \
+	    "$(query "$T/h.db" "SELECT count(*) FILTER (WHERE leak_kind IN
+	    ('definite', 'indirect')), count(*) FILTER (WHERE leak_kind =
+	    'reachable') > 0 FROM block")"
+done 2>/dev/null
+
+# ---- clean programs ------------------------------------------------------------
+
+# What Valgrind calls definite is the reference: nothing, in these.
+clean()
+{
+	local name=$1
+	shift
+	rm -f "$T"/c.db*
+	"$ZRECORD" -q -o "$T/c.db" "$@" >/dev/null 2>&1
+	same "$name: no definite leaks" '0 0' "$(query "$T/c.db" "SELECT
+	    count(*), (SELECT count(*) FROM process WHERE recording <> 'complete')
+	    FROM block WHERE leak_kind = 'definite'")"
+}
+echo 'int main(void) { return 0; }' >"$T/x.c"
+cat >"$T/x.cc" <<'CC'
+#include <map>
+#include <string>
+#include <vector>
+static std::map<std::string, std::vector<std::string>> table;
+static std::vector<std::string *> held{ new std::string("a string too long to be short") };
+int main()
+{
+	for (int i = 0; i < 1000; i++)
+		table["a key that is long enough " + std::to_string(i % 97)]
+		    .push_back(std::string(40, 'x'));
+	static std::vector<std::string *> &kept = *new std::vector<std::string *>(held);
+	return (int)kept.size() - 1;
+}
+CC
+python=python3
+[ -x /usr/bin/python3 ] && python=/usr/bin/python3
+have git && clean git git --no-pager log --stat -n 20
+have sqlite3 && clean sqlite3 sqlite3 :memory: 'CREATE TABLE t (a, b);
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+    INSERT INTO t SELECT i, hex(i) FROM n; SELECT count(*) FROM t'
+if have $python; then
+	clean 'python3, pymalloc' $python -c pass
+	PYTHONMALLOC=malloc clean 'python3, malloc' $python -c pass
+fi
+have gcc && clean cc1 "$(gcc -print-prog-name=cc1)" -quiet "$T/x.c" -o "$T/x.s"
+if have g++ && g++ -O1 -o "$T/x" "$T/x.cc"; then
+	clean 'C++ static containers' "$T/x"
+fi
+clean dash sh -c 'x=1; for i in 1 2 3; do x=$x$i; done; echo $x; exit 0'
