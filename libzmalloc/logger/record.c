@@ -144,6 +144,7 @@ exit_begins(void *unused)
 	int saved = errno;
 	exit_begun = true;
 	t->in_logger++;
+	zm_snapshot_end(false);
 	if (zm_heap_bytes() <= IN_PLACE_MAX)
 		scan_from_here(scan_end, NULL, NULL);
 	else

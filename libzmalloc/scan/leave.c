@@ -25,7 +25,8 @@ enum {
 };
 
 static struct zm_stop stopped;
-static uint32_t leaving; /* id of the thread */
+static uint32_t leaving;   /* id of the thread */
+static int32_t leaving_of; /* its process: fork may come in between */
 
 /* ---- the scan ------------------------------------------------------------ */
 
@@ -33,7 +34,12 @@ bool
 zm_leave_begin(void)
 {
 	uint32_t me = (uint32_t)zm_os_gettid(), other = 0;
+	int pid = zm_os_getpid();
 
+	if (leaving_of != pid) {
+		leaving_of = pid;
+		leaving = 0;
+	}
 	while (!__atomic_compare_exchange_n(
 	    &leaving, &other, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		if (other == me)
@@ -96,7 +102,7 @@ zm_leave(enum zs_end how, int status, const struct zm_self *self)
 	struct zm_thread *t = zm_thread_current;
 
 	if (!*zm_session_flag || zm_session.h->pid != zm_os_getpid() ||
-	    zm_locks_held)
+	    zm_locks_held || zm_heap_damaged)
 		return false;
 	if (!zm_leave_begin())
 		return false;

@@ -6,6 +6,7 @@
 #define ZMALLOC_SCAN_LEAVE_H
 
 #include "logger/logger.h"
+#include "malloc/message.h"
 #include "scan/scan.h"
 
 /* From now on a scan comes before _exit, exec and fatal signals.  Called when
