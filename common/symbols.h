@@ -7,6 +7,8 @@
  * no name is better than a wrong one.  Hostile files may give wrong names or
  * none, but must not crash or hang us.
  *
+ * Of the C library and the dynamic linker functions are known, no lines.
+ *
  * Relies on libelf and libdw for parsing and on libiberty for demangling.
  * Tables are our own: libdw searches linearly.  Not thread-safe.
  */
@@ -42,6 +44,20 @@ struct symbol_module *symbols_module(struct symbols *, const char *path,
  */
 size_t symbols_lookup(struct symbol_module *, uint64_t address,
 		      const struct symbol_frame **frames);
+
+/* A variable, or a table that the compiler made. */
+struct symbol_object {
+	const char *name;     /* demangled; until symbols_free */
+	uint64_t start, size; /* size 0: not known */
+};
+
+/*
+ * The object at an address, relative to the file's own addresses; with tls: in
+ * the module's thread-local data, relative to its beginning.  0, or -1 when
+ * nothing is known.
+ */
+int symbols_object(struct symbol_module *, uint64_t address, int tls,
+		   struct symbol_object *);
 
 /* Has the module an allocator of its own ("malloc", "je_malloc", ..)?  NULL:
  * no, or not known.  A constant. */

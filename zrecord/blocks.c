@@ -10,6 +10,9 @@
  * twice as long.
  */
 #include "blocks.h"
+#include "holders.h"
+
+#include "regions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,8 @@ enum {
 	TAG_CHUNK = 4096,
 	LOST_MAX = 100000 /* rows of blocks of a process that runs */
 };
+
+#define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
 
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
@@ -32,6 +37,7 @@ struct block {
 	unsigned kind, fn, zone;
 	int64_t stack_id; /* 0: none */
 	double t;	  /* NaN: not known */
+	struct holder holder;
 };
 
 struct walk {
@@ -42,6 +48,7 @@ struct walk {
 	uint32_t group_count;
 	struct sum *sums; /* [KINDS][p->stack_count] */
 	struct zs_region *regions;
+	struct regions sums_of_regions;
 	uint32_t region_count, region; /* the next one */
 	uint32_t tag, tag_count;       /* the next of this region; all of it */
 	uint32_t chunk_at, chunk_used; /* the tags that have been read */
@@ -101,6 +108,17 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
+/* Did a thread that ran on allocate it after the scan?  A block's time is that
+ * of the kernel's last tick. */
+static int
+is_late(const struct process *p, const struct block *b)
+{
+	const struct zs_header *h = &p->seg.h;
+
+	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
+	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
+}
+
 /* Adds the block of a tag up; 0 when it cannot be one. */
 static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
@@ -113,12 +131,19 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 		p->damaged |= !k->running;
 		return 0;
 	}
+	if (!k->running)
+		regions_block(&k->sums_of_regions, p->memory,
+			      (uint32_t)(r - k->regions), r, b->address,
+			      b->size, b->usable);
 	b->weight =
 	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
 	p->live_blocks += b->weight;
 	p->live_bytes += b->weight * b->size;
-	p->kind_blocks[b->kind] += b->weight;
-	p->kind_bytes[b->kind] += b->weight * b->size;
+	int late = is_late(p, b);
+	*(late ? &p->late_blocks : &p->kind_blocks[b->kind]) += b->weight;
+	*(late ? &p->late_bytes : &p->kind_bytes[b->kind]) +=
+	    b->weight * b->size;
+	holders_of(p, b->address, b->kind, &b->holder);
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
 	if (b->stack_id && k->sums) {
 		struct sum *sum =
@@ -212,7 +237,8 @@ table_connect(sqlite3 *db, void *walk, int argc, const char *const *argv,
 	*out = &t->base;
 	return sqlite3_declare_vtab(db, "CREATE TABLE x (address, size, usable,"
 					"zone, class, stack, thread, t, kind,"
-					"fn, weight)");
+					"fn, weight, type, holder,"
+					"holder_offset)");
 }
 
 static int
@@ -277,6 +303,18 @@ cursor_row(sqlite3_vtab_cursor *c, sqlite3_int64 *row)
 	return SQLITE_OK;
 }
 
+/* What of a holder is known; 0 is not. */
+static void
+holder_column(const struct holder *h, sqlite3_context *out, int column)
+{
+	if (column == 0 && h->type)
+		sqlite3_result_int64(out, h->type);
+	else if (column == 1 && h->by)
+		sqlite3_result_int64(out, h->by);
+	else if (column == 2 && h->by && h->offset != UINT64_MAX)
+		sqlite3_result_int64(out, (int64_t)h->offset);
+}
+
 static int
 cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int column)
 {
@@ -294,7 +332,10 @@ cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int column)
 				   (int64_t)b->weight };
 	/* stack, thread and function have no 0: not known */
 	const unsigned nullable = 1u << 5 | 1u << 6 | 1u << 9;
-	if (column == 4)
+	const int plain = sizeof values / sizeof *values;
+	if (column >= plain)
+		holder_column(&b->holder, out, column - plain);
+	else if (column == 4)
 		sqlite3_result_int64(
 		    out, (int64_t)zs_class_bytes(zs_class_index(b->usable)));
 	else if (column == 7)
@@ -372,6 +413,8 @@ walk_end(struct walk *k, struct writer *w)
 	while (next_block(k))
 		;
 	write_sums(k, w);
+	if (!k->running)
+		regions_end(&k->sums_of_regions, k->p, k->regions, w);
 	free(k->regions);
 	free(k->groups);
 	free(k->sums);
@@ -385,6 +428,7 @@ forget(struct process *p, struct writer *w)
 	memset(p->kind_blocks, 0, sizeof p->kind_blocks);
 	memset(p->kind_bytes, 0, sizeof p->kind_bytes);
 	p->live_blocks = p->live_bytes = 0;
+	p->late_blocks = p->late_bytes = 0;
 	if (!p->kinds_written)
 		return;
 	writer_row(w, ROW_FORGET_LEAKS, "i", p->id);
@@ -401,6 +445,7 @@ blocks_write(struct process *p, struct writer *w)
 		return;
 	}
 	forget(p, w);
+	regions_begin(&k->sums_of_regions, k->region_count);
 	w->walk = k;
 	writer_row(w, ROW_BLOCKS, "i", p->id);
 	walk_end(k, w);

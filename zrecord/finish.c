@@ -4,6 +4,9 @@
  */
 #include "blocks.h"
 #include "events.h"
+#include "holders.h"
+#include "marks.h"
+#include "memory.h"
 #include "points.h"
 #include "process.h"
 #include "report.h"
@@ -18,7 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { LABEL_MAX = 1024 };
+enum { NAMED_THREADS_MAX = 4096 };
 
 static void
 write_threads(const struct process *p, struct writer *w)
@@ -57,31 +60,23 @@ write_zones(const struct process *p, struct writer *w)
 	free(z);
 }
 
-static void
-write_marks(struct process *p, struct writer *w)
-{
-	uint32_t n;
-	const struct segment *seg = &p->seg;
-	struct zs_mark *m = segment_table(seg, &seg->h.marks, &n);
-	for (uint32_t i = p->marks; i < n; i++) {
-		char *label = segment_string(seg, m[i].label, LABEL_MAX);
-		if (!label)
-			continue;
-		utf8_clean(label);
-		writer_row(w, ROW_MARK, "idt", p->id, (double)m[i].t_ns * 1e-9,
-			   label);
-		free(label);
-	}
-	p->marks = n;
-	free(m);
-}
-
 void
 process_names(struct process *p, struct writer *w)
 {
 	write_zones(p, w);
 	write_threads(p, w);
-	write_marks(p, w);
+	marks_write(p, w);
+}
+
+void
+process_progress(struct process *p, struct writer *w)
+{
+	uint64_t events = p->total.allocations + p->total.frees;
+	if (events == p->named_events ||
+	    segment_count(&p->seg, &p->seg.h.threads) > NAMED_THREADS_MAX)
+		return;
+	p->named_events = events;
+	process_names(p, w);
 }
 
 /* What only some recordings have. */
@@ -144,6 +139,39 @@ counted_live(const struct process *p)
 	return p->total.allocations - p->total.frees;
 }
 
+/*
+ * Blocks that the scan did not see came after it (blocks.c tells by their
+ * times), or were on their way: of a thread that the scan stopped in an
+ * allocation, between the clock and the tag, one is older than the scan and
+ * was not there yet.
+ */
+static void
+explain_unscanned(struct process *p)
+{
+	uint64_t *blocks = &p->kind_blocks[ZS_UNSCANNED];
+	uint64_t *bytes = &p->kind_bytes[ZS_UNSCANNED];
+
+	if (p->seg.h.state != ZS_SCANNED || *blocks >= p->seg.h.scan_threads)
+		return;
+	p->late_blocks += *blocks;
+	p->late_bytes += *bytes;
+	*blocks = *bytes = 0;
+}
+
+/* Threads that ran on were cut off by the end of the process, each of them
+ * perhaps between two counters of one event. */
+static int
+counters_agree(const struct process *p)
+{
+	int64_t running = (int64_t)p->seg.h.scan_threads - 1;
+	int64_t blocks = (int64_t)counted_live(p) - (int64_t)p->live_blocks;
+	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
+
+	if (running <= 0)
+		return blocks == 0 && bytes == p->live_bytes;
+	return blocks <= running && -blocks <= running;
+}
+
 /* 'complete', or the first thing that keeps it from being so. */
 static void
 judge(struct process *p, struct ending e, char *why, size_t n)
@@ -151,6 +179,7 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 	const struct zs_header *h = &p->seg.h;
 	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
 	p->complete = 0;
+	explain_unscanned(p);
 	if (h->lost_events || (h->trouble & ZS_TROUBLE_NO_MEMORY))
 		snprintf(why, n, "%llu events lost: no memory for the record",
 			 (unsigned long long)h->lost_events);
@@ -162,7 +191,7 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 		snprintf(why, n, "the leak scan failed");
 	else if (h->state != ZS_SCANNED)
 		why_unscanned(p, e, why, n);
-	else if (counted_live(p) != p->live_blocks || bytes != p->live_bytes)
+	else if (!counters_agree(p))
 		snprintf(why, n,
 			 "the counters disagree: %lld blocks of %lld bytes "
 			 "not freed, %llu of %llu found",
@@ -170,8 +199,9 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 			 (unsigned long long)p->live_blocks,
 			 (unsigned long long)p->live_bytes);
 	else if (p->kind_blocks[ZS_UNSCANNED])
-		snprintf(why, n, "%llu blocks came after the leak scan",
-			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED]);
+		snprintf(why, n, "%llu block%s not seen by the leak scan",
+			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED],
+			 p->kind_blocks[ZS_UNSCANNED] == 1 ? "" : "s");
 	else if (h->trouble & ZS_TROUBLE_THREADS_MISSED)
 		snprintf(why, n, "%u threads did not stop for the leak scan",
 			 h->scan_threads_missed);
@@ -223,6 +253,11 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	/* in steps: on a full disk the earlier ones stay */
 	writer_commit(w, 0);
 	events_close(p, w);
+	if (reason != STOP_ENDED && reason != STOP_EXEC) {
+		p->next_memory = p->idle_memory =
+		    0; /* it runs on: see it now */
+		memory_look(p);
+	}
 	sample_take(p, w, 1);
 	/* names are looked up while we write blocks */
 	stacks_ask(p, c);
@@ -231,7 +266,9 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 		e.status = (p->seg.h.exit_status & 0xff) << 8;
 	}
 	writer_commit(w, 0);
+	holders_take(p, w, c);
 	blocks_write(p, w);
+	holders_losses(p, w);
 	writer_commit(w, 0);
 	if (!w->failed)
 		stacks_write(p, w, c);

@@ -9,6 +9,9 @@
 #include "blocks.h"
 #include "events.h"
 #include "hello.h"
+#include "holders.h"
+#include "marks.h"
+#include "memory.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -31,6 +34,7 @@
 #define SHOWN_AFTER   0.05 /* .. and until a new process can be seen */
 #define HELLO_TIMEOUT 5.0  /* for a connection to say who it is */
 #define EXIT_PATIENCE 1.0  /* for processes that are just exiting */
+#define TICK	      0.1  /* for the times of events, see session.h */
 #define POLL_PIDS     0.05 /* where there are no pidfds */
 #define SCAN_LOOK     0.2  /* between looks whether a scan has ended */
 #define ATTACH_LOOK   0.1  /* between looks whether an attach failed */
@@ -56,6 +60,8 @@ recorder_init(struct recorder *r, const struct settings *s,
 		   (int64_t)getpid());
 	writer_row(&r->writer, ROW_META, "tt", "recorder_version", ZM_VERSION);
 	writer_row(&r->writer, ROW_META, "td", "interval_s", s->interval);
+	writer_row(&r->writer, ROW_META, "ti", "page_bytes",
+		   (int64_t)sysconf(_SC_PAGESIZE));
 	points_names(&r->writer);
 	writer_commit(&r->writer, 0);
 }
@@ -374,6 +380,14 @@ scans_due(struct recorder *r)
 }
 
 static void
+looks_due(struct recorder *r)
+{
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_RUNNING)
+			memory_look(p);
+}
+
+static void
 sample_due(struct recorder *r)
 {
 	double now = seconds_now();
@@ -382,6 +396,7 @@ sample_due(struct recorder *r)
 			continue;
 		sample_take(p, &r->writer, 0);
 		stacks_ask(p, &r->catalog);
+		holders_take(p, &r->writer, &r->catalog);
 		look_for_scan(r, p, now);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
@@ -394,11 +409,26 @@ sample_due(struct recorder *r)
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
+			marks_write(p, &r->writer);
+			process_progress(p, &r->writer);
+			memory_progress(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
 	if (r->settings->max_size)
 		thin_to(r->processes, &r->writer, r->settings->max_size, 0);
 	writer_commit(&r->writer, 0);
+}
+
+static void
+tick_due(struct recorder *r)
+{
+	double now = seconds_now();
+	for (struct process *p = r->processes; p; p = p->next) {
+		if (p->stopped != STOP_RUNNING || p->next_tick > now)
+			continue;
+		segment_tick(&p->seg);
+		p->next_tick = now + TICK;
+	}
 }
 
 /* Seconds until something is to be done without any event. */
@@ -411,6 +441,11 @@ next_deadline(const struct recorder *r)
 			continue;
 		if (p->next_sample < next)
 			next = p->next_sample;
+		if (p->next_tick < next)
+			next = p->next_tick;
+		/* later ones come with samples */
+		if (!p->memory && p->next_memory < next)
+			next = p->next_memory;
 		if (p->history && p->next_history < next)
 			next = p->next_history;
 		if (r->settings->scan_every > 0 && p->next_look < next)
@@ -589,9 +624,11 @@ recorder_run(struct recorder *r)
 		take_in(r);
 		if (s->serve_fd >= 0 || r->attach.pid || r->command)
 			finish_ended(r);
+		tick_due(r);
 		history_due(r);
 		scans_due(r);
 		sample_due(r);
+		looks_due(r);
 		follow_stop(r);
 		await_attach(r);
 		if (r->recording && !r->attaching && s->duration > 0 &&

@@ -446,8 +446,11 @@ struct zs_group {
 
 struct zs_mark {
 	uint64_t t_ns;
-	uint64_t label; /* offset of a NUL-terminated string */
+	uint64_t label; /* offset of a NUL-terminated string; several marks
+			   may share one */
+	uint64_t live_blocks, live_bytes;
 };
+static_assert(sizeof(struct zs_mark) == 32, "mark size");
 
 /* ---- scans and what points to what ------------------------------------ */
 
@@ -665,11 +668,12 @@ struct zs_header {
 	uint32_t tick_source;	/* enum zs_ticks */
 	uint32_t recorder_beat; /* by the recorder: changes while it lives */
 	uint64_t chunks;	/* offset of the first chunk of tallies */
-	/* Written by the recorder, read by the target at each event: on a
-	 * cache line that nobody else writes. */
+	/* Read by the target at each event, written by the recorder and, every
+	 * few ms, by the target: on a cache line of their own. */
 	uint64_t line_before[8];
-	uint32_t request; /* enum zs_request */
-	uint32_t line_after[15];
+	uint32_t request; /* enum zs_request; the recorder's */
+	uint32_t now_ms;  /* since the session began, see zm_clock_ms */
+	uint32_t line_after[14];
 
 	/* --sample: one allocation in so many bytes; 0: all of them.  Counters
 	 * and sums of bytes are then estimates: a block counts zs_weight times
@@ -693,6 +697,13 @@ struct zs_header {
 	uint64_t scan_bytes;	/* of blocks that the latest scan read */
 	uint32_t end;		/* enum zs_end: what the last scan was for */
 	uint32_t end_signal;
+
+	/* Address in the target of a table of own_count pairs of words, the
+	 * first address and the end of each mapping that the library has made
+	 * for itself (first 0: unused).  Constant; read by the recorder. */
+	uint64_t own_ranges;
+	uint32_t own_count;
+	uint32_t reserved1;
 };
 
 /* How the process was about to end when it looked for leaks. */

@@ -136,7 +136,7 @@ copy(struct zm_scan *s)
 	if (err < 0)
 		return err;
 	s->frozen = true;
-	s->ms = zm_session_ms();
+	s->ms = h->now_ms;
 	s->side = zm_tag_side;
 	zm_tag_side ^= ZS_TAG_SIDE;
 	int child = zm_os_clone(CLONE_FILES);
