@@ -152,12 +152,16 @@ void
 zm_record_watch_exit(void)
 {
 	static bool watched;
+	struct zm_thread *t = zm_thread();
 
-	if (watched || !__cxa_thread_atexit_impl ||
+	/* what libc takes for it shall be the logger zone's */
+	if (watched || !t || !zm_hook_on || !__cxa_thread_atexit_impl ||
 	    zm_os_gettid() != zm_os_getpid())
 		return;
 	watched = true;
+	t->in_logger++;
 	__cxa_thread_atexit_impl(exit_begins, NULL, &__dso_handle);
+	t->in_logger--;
 }
 
 void

@@ -43,7 +43,7 @@ kinds_of()
 {
 	query "$T/e.db" "SELECT l.kind, f.function, sum(l.blocks), sum(l.bytes)
 	    FROM leak_by_stack l JOIN stack_frame f USING (stack_id)
-	    WHERE f.depth = 0 AND f.function LIKE 'alloc_%' AND process_id =
+	    WHERE f.depth = 0 AND f.function GLOB 'alloc_*' AND process_id =
 	    (SELECT min(process_id) FROM process) GROUP BY 1, 2 ORDER BY 1, 2"
 }
 
@@ -90,7 +90,7 @@ without()
 	same "$1=0: $2" "$(cat "$T/expect")" "$(query "$T/r.db" "
 	    SELECT kind, function, sum(blocks), sum(bytes) FROM leak_by_stack
 	    JOIN stack_frame USING (stack_id)
-	    WHERE depth = 0 AND function LIKE 'alloc_%' GROUP BY 1, 2")"
+	    WHERE depth = 0 AND function GLOB 'alloc_*' GROUP BY 1, 2")"
 }
 without MallocScanData global
 without MallocScanData function_static
