@@ -73,7 +73,8 @@ same 'what the roots of all kinds retain' \
     "$(grep ^retains "$T/roots.txt" | sed 's/s_static/s_static.0/' | sort)" \
     "$(retained "$T/roots.db" '%' | grep -E ' (g|s)_')"
 same 'what several hold together' '2 564' \
-    "$(query "$T/roots.db" 'select shared_blocks, shared_bytes from scan')"
+    "$(query "$T/roots.db" 'select shared_blocks, shared_bytes from scan
+        order by t desc limit 1')"
 same 'what each thread holds' '1 1000 1 1300 1 1200' "$(query "$T/roots.db" "
     select group_concat(x, ' ') from (select blocks || ' ' || bytes x
     from root_retained join root using (root_id)
@@ -81,7 +82,8 @@ same 'what each thread holds' '1 1000 1 1300 1 1200' "$(query "$T/roots.db" "
 same 'held blocks are the reachable and possible ones' \
     "$(query "$T/roots.db" "select count(*), sum(size) from block
         where leak_kind in ('reachable', 'possible')")" \
-    "$(query "$T/roots.db" 'select held_blocks, held_bytes from scan')"
+    "$(query "$T/roots.db" 'select held_blocks, held_bytes from scan
+        order by t desc limit 1')"
 same 'every held block has a holder' 0 "$(query "$T/roots.db" "
     select count(*) from block left join block_holder using (address)
     where leak_kind = 'reachable' and root_id is null and holder_address is null")"
