@@ -47,6 +47,7 @@ struct holders {
 	struct types *types;
 	struct path *paths;
 	struct loss *losses;
+	int written; /* rows of them are there, of an earlier scan */
 };
 
 /* ---- chains ----------------------------------------------------------- */
@@ -320,12 +321,18 @@ holders_losses(const struct process *p, struct writer *w)
 	struct loss *l, *next;
 	if (!p->holders)
 		return;
+	if (p->holders->written)
+		writer_row(w, ROW_FORGET_LOSSES, "i", p->id);
+	p->holders->written = 0;
 	HASH_ITER(hh, p->holders->losses, l, next)
 	{
-		if (l->still)
-			writer_row(w, ROW_LOSS, "iiddi", p->id,
-				   (int64_t)l->address, l->held_at, l->lost_at,
-				   path_id(p, w, l->path, &json));
+		if (!l->still)
+			continue;
+		writer_row(w, ROW_LOSS, "iiddi", p->id, (int64_t)l->address,
+			   l->held_at, l->lost_at,
+			   path_id(p, w, l->path, &json));
+		l->still = 0;
+		p->holders->written = 1;
 	}
 	free(json.text);
 }

@@ -32,7 +32,14 @@ ROW(STACK_END,
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
 	    "holder_offset FROM zrecord_blocks")
+ROW(BLOCKS_LOST,
+    "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
+    "stack,thread,t,NULL,kind,fn,weight,type,holder,holder_offset "
+    "FROM zrecord_blocks WHERE kind>=2 LIMIT ?2")
+ROW(FORGET_BLOCKS, "DELETE FROM block_info WHERE process_id=?1")
+ROW(FORGET_LEAKS, "DELETE FROM leak_stack WHERE process_id=?1")
 ROW(LOSS, "INSERT OR REPLACE INTO loss_info VALUES (?,?,?,?,?)")
+ROW(FORGET_LOSSES, "DELETE FROM loss_info WHERE process_id=?1")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int
@@ -117,6 +118,23 @@ segment_scans_read(const struct segment *s, uint32_t entries)
 {
 	(void)!pwrite(s->fd, &entries, sizeof entries,
 		      offsetof(struct zs_header, scans_read));
+}
+
+void
+segment_tick(const struct segment *s)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	uint64_t ms = (ns - s->h.start_monotonic_ns) / 1000000;
+	uint32_t to = (uint32_t)ms, was = 0;
+	if (ns < s->h.start_monotonic_ns || ms > UINT32_MAX ||
+	    pread(s->fd, &was, sizeof was,
+		  offsetof(struct zs_header, now_ms)) != sizeof was)
+		return;
+	if (was < to)
+		(void)!pwrite(s->fd, &to, sizeof to,
+			      offsetof(struct zs_header, now_ms));
 }
 
 /* Memory that the segment really has: no table can hold more than that. */

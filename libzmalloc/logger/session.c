@@ -56,14 +56,27 @@ zm_session_ns(void)
 	return now > zm_session.zero_ns ? now - zm_session.zero_ns : 0;
 }
 
-uint64_t
-zm_session_ms(void)
+void
+zm_clock_set(uint64_t ms)
+{
+	uint32_t *now = &zm_session.h->now_ms;
+	uint32_t to = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+	uint32_t was = __atomic_load_n(now, __ATOMIC_RELAXED);
+
+	while (was < to &&
+	       !__atomic_compare_exchange_n(now, &was, to, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+void
+zm_clock_look(struct zm_lthread *t)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
 
-	if (now < zm_session.zero_ns)
-		return 0;
-	return (now - zm_session.zero_ns) / 1000000;
+	t->clock_events = ZM_CLOCK_EVENTS - 1;
+	if (now > zm_session.zero_ns)
+		zm_clock_set((now - zm_session.zero_ns) / 1000000);
 }
 
 /* ---- small writers ---------------------------------------------------- */

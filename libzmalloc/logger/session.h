@@ -120,7 +120,9 @@ enum zs_verdict {
  * w1: bits 0-29 milliseconds since the session began (all ones: later than
  *     that can say), 30-49 thread index (0: not known), 50-53 offset of the
  *     block's start inside the tag's granule, in quanta, 54-62 block length
- *     in quanta (0: one slot, or a large block).
+ *     in quanta (0: one slot, or a large block), 63 changes with each scan
+ *     of the running program: which side of that moment the block is of when
+ *     the milliseconds do not tell.
  *
  * malloc stores w1, then w0; free stores 0 in w0.
  */
@@ -133,6 +135,7 @@ static_assert(sizeof(struct zs_tag) == 16, "tag size");
 #define ZS_TAG_SIZE_MAX	  ((UINT64_C(1) << 24) - 1)
 #define ZS_TAG_MS_MAX	  ((UINT64_C(1) << 30) - 1)
 #define ZS_TAG_THREAD_MAX ((UINT64_C(1) << 20) - 1)
+#define ZS_TAG_SIDE	  (UINT64_C(1) << 63)
 
 static inline uint64_t
 zs_tag_w0(uint32_t stack, uint64_t size, enum zs_fn fn)
@@ -662,11 +665,12 @@ struct zs_header {
 	uint32_t tick_source;	/* enum zs_ticks */
 	uint32_t recorder_beat; /* by the recorder: changes while it lives */
 	uint64_t chunks;	/* offset of the first chunk of tallies */
-	/* Written by the recorder, read by the target at each event: on a
-	 * cache line that nobody else writes. */
+	/* Read by the target at each event, written by the recorder and, every
+	 * few ms, by the target: on a cache line of their own. */
 	uint64_t line_before[8];
-	uint32_t request; /* enum zs_request */
-	uint32_t line_after[15];
+	uint32_t request; /* enum zs_request; the recorder's */
+	uint32_t now_ms;  /* since the session began, see zm_clock_ms */
+	uint32_t line_after[14];
 
 	/* --sample: one allocation in so many bytes; 0: all of them.  Counters
 	 * and sums of bytes are then estimates: a block counts zs_weight times
@@ -682,11 +686,28 @@ struct zs_header {
 	struct zs_table graph; /* entries are words */
 	uint32_t scans_read;   /* by the recorder: entries it needs no more */
 	uint32_t reserved0;
+
+	/* Leak scans, in the program or in a copy of it. */
+	uint32_t scans_begun;
+	uint32_t scans_done; /* verdicts of so many are, or were, in the tags */
+	uint64_t scan_pause_ns; /* the longest that other threads stood still */
+	uint64_t scan_bytes;	/* of blocks that the latest scan read */
+	uint32_t end;		/* enum zs_end: what the last scan was for */
+	uint32_t end_signal;
+};
+
+/* How the process was about to end when it looked for leaks. */
+enum zs_end {
+	ZS_END_EXIT,	/* exit(), behind the last destructor */
+	ZS_END_AT_ONCE, /* _exit() and the like */
+	ZS_END_EXEC,	/* another program takes its place */
+	ZS_END_SIGNAL	/* a signal without a handler */
 };
 
 enum zs_request {
 	ZS_REQUEST_NONE,
-	ZS_REQUEST_STOP /* nothing is written any more once this is seen */
+	ZS_REQUEST_STOP, /* nothing is written any more once this is seen */
+	ZS_REQUEST_SCAN	 /* look for leaks; the target resets it */
 };
 
 /* ---- handing it over -------------------------------------------------- */

@@ -91,10 +91,22 @@ note_tls(struct dl_phdr_info *info, size_t bytes, void *ctx)
 	return 0;
 }
 
+/* What was found last serves those who may not ask the loader. */
 void
-zm_graph_prepare(struct zm_scan *s)
+zm_graph_prepare(struct zm_scan *s, bool locks)
 {
-	dl_iterate_phdr(note_tls, &s->graph);
+	static struct zm_tls last[ZM_TLS_MAX];
+	static unsigned count;
+	struct zm_graph *g = &s->graph;
+
+	if (locks) {
+		dl_iterate_phdr(note_tls, g);
+		memcpy(last, g->tls, sizeof last);
+		count = g->tls_count;
+	} else {
+		memcpy(g->tls, last, sizeof last);
+		g->tls_count = count;
+	}
 }
 
 static void
@@ -129,7 +141,7 @@ zm_graph_start(struct zm_scan *s)
 		put(g, g->tls[i].at);
 		put(g, g->tls[i].bytes);
 	}
-	put_thread(g, zm_os_gettid(), s->sp, zm_thread_pointer());
+	put_thread(g, s->tid, s->sp, zm_thread_pointer());
 	for (uint32_t i = 0; i < s->stop.count; i++)
 		put_thread(g, s->stop.thread[i].tid, s->stop.thread[i].sp,
 			   s->stop.thread[i].tp);

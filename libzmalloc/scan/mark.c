@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "logger/logger.h"
+#include "malloc/options.h"
 #include "scan/scan.h"
 
 enum pointer { NOWHERE, TO_START, TO_INTERIOR };
@@ -32,7 +33,8 @@ requested(const struct zm_region *r, uint64_t w0, size_t usable)
 	size_t size = zs_tag_size(w0);
 
 	if (size == ZS_TAG_SIZE_MAX && r->tier == ZM_TIER_LARGE)
-		size = zm_session.regions[r->id].large_size;
+		size = __atomic_load_n(&zm_session.regions[r->id].large_size,
+				       __ATOMIC_RELAXED);
 	return size < usable ? size : usable;
 }
 
@@ -41,19 +43,23 @@ node_of(const struct zm_scan *s, const struct zm_block *b, struct zm_node *n)
 {
 	const struct zm_region *r = b->region;
 	uint64_t *tag = r->tags ? r->tags + 2 * (size_t)b->index : NULL;
+	uint64_t w0 = 0, w1;
 
 	n->state = state_of(s, r, b->index);
 	if (!n->state)
 		return false;
 	n->start = b->start;
-	if (tag && tag[0]) {
+	if (tag)
+		zm_scan_tag(s, tag, &w0, &w1);
+	if (w0) {
 		n->tag = tag;
-		n->size = requested(r, tag[0], b->usable);
+		n->size = requested(r, w0, b->usable);
 		return true;
 	}
 	n->tag = NULL;
 	n->size = b->usable;
-	return b->live && (r->zone == ZS_ZONE_LOGGER || s->follow_untagged);
+	return b->live &&
+	       (r->zone == ZS_ZONE_LOGGER || s->follow_untagged || s->frozen);
 }
 
 /* Whether a word is the address of a table of functions of a C++ class. */
@@ -79,7 +85,8 @@ stands_for_start(const struct zm_scan *s, const struct zm_node *n, size_t off)
 {
 	const uintptr_t *w = (const uintptr_t *)n->start;
 
-	if (n->size < 16 || !zm_scan_readable(s, n->start, n->size))
+	if (!zm_options.scan_heuristics || n->size < 16 ||
+	    !zm_scan_readable(s, n->start, n->size))
 		return false;
 	if (off == 8 && w[0] == n->size - 8)
 		return true;
@@ -120,20 +127,21 @@ zm_mark_node(const struct zm_scan *s, const struct zm_region *r, uint32_t index,
 	const uint64_t *tag = r->tags ? r->tags + 2 * (size_t)index : NULL;
 	struct zm_block b = { .region = (struct zm_region *)r, .index = index };
 	size_t step = r->quantum ? r->quantum : 1;
+	uint64_t w0 = 0, w1;
 	uintptr_t at;
 
-	if (tag && tag[0]) {
+	if (tag)
+		zm_scan_tag(s, tag, &w0, &w1);
+	if (w0 && r->tier != ZM_TIER_LARGE) {
 		at = r->base;
 		if (r->tier == ZM_TIER_NANO)
 			at += (uintptr_t)index * r->quantum;
-		else if (r->tier == ZM_TIER_LARGE)
-			at = zm_session.regions[r->id].base;
 		else
 			at += ((uintptr_t)index << r->tag_shift) +
-			      zs_tag_sub(tag[1]) * r->quantum;
+			      zs_tag_sub(w1) * r->quantum;
 		b.start = at;
-		b.usable = zm_tag_usable(r, tag[1]);
-		return node_of(s, &b, n);
+		b.usable = zm_tag_usable(r, w1);
+		return b.usable <= r->base + r->bytes - at && node_of(s, &b, n);
 	}
 	/* A conduit: ask the zone who begins in this granule. */
 	if (r->tier == ZM_TIER_NANO || r->tier == ZM_TIER_LARGE) {
