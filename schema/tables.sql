@@ -109,7 +109,9 @@ CREATE TABLE root_info (
   process_id INTEGER NOT NULL,
   kind TEXT NOT NULL,          -- 'data', 'tls', 'heap', 'mapping', 'thread', 'stack',
                                -- 'registers'
-  module_id INTEGER, symbol TEXT, thread_id INTEGER, address INTEGER, bytes INTEGER
+  module_id INTEGER, symbol TEXT,
+  thread_id INTEGER, tid INTEGER, -- thread_id NULL: one that never allocated
+  address INTEGER, bytes INTEGER
 );
 
 -- Only where it changed since the scan before.

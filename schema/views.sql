@@ -34,8 +34,8 @@ CREATE VIEW block_holder AS
   WHERE b.holder IS NOT NULL OR l.path_id IS NOT NULL;
 
 CREATE VIEW root AS
-  SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.address,
-         r.bytes AS size
+  SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.tid,
+         r.address, r.bytes AS size
   FROM root_info r LEFT JOIN module_info m USING (module_id);
 
 CREATE VIEW scan AS

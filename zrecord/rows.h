@@ -43,7 +43,7 @@ ROW(FORGET_LOSSES, "DELETE FROM loss_info WHERE process_id=?1")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"
-	  "address,bytes) VALUES (?,?,?,?,?,?,?)")
+	  "tid,address,bytes) VALUES (?,?,?,?,?,?,?,?)")
 ROW(ROOT_SCAN, "INSERT OR REPLACE INTO root_scan VALUES (?,?,?,?,?)")
 ROW(PATH, "INSERT INTO holder_path (steps) VALUES (?)")
 ROW(TYPE, "INSERT INTO type_info (name) VALUES (?)")
