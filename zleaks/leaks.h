@@ -41,6 +41,8 @@ struct group {
 struct loss {
 	int64_t blocks;		      /* of which that is known */
 	int64_t path_id, path_blocks; /* who held the most of them last */
+	int64_t paths, places;	      /* other chains; those of them that begin
+					 elsewhere in the same root */
 	double held_at, lost_at;
 };
 

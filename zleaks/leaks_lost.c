@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PATHS_MAX = 1000 }; /* chains of a group that are compared */
+
 /* Of one group. */
 static const char query[] =
     "SELECT path_id, sum(stands_for), min(held_at), max(lost_at)"
@@ -40,6 +42,47 @@ mark_groups(const struct leaks *l, struct group **groups, size_t n)
 	sqlite3_finalize(st);
 }
 
+/* Whether two chains differ at most in where in the root they begin. */
+static int
+alike(const struct holder_link *a, size_t n, const struct holder_link *b,
+      size_t m)
+{
+	for (size_t i = 0; n == m && i < n; i++)
+		if (a[i].root_id != b[i].root_id ||
+		    a[i].stack_id != b[i].stack_id ||
+		    a[i].type_id != b[i].type_id || a[i].times != b[i].times ||
+		    (i > 0 && a[i].offset != b[i].offset))
+			return 0;
+	return n == m;
+}
+
+/* One more chain that held some of the group's blocks; the first is the most
+ * frequent one. */
+static void
+note_path(const struct leaks *l, struct loss *s, int64_t path_id,
+	  int64_t blocks)
+{
+	size_t n, m;
+
+	if (path_id == UNKNOWN)
+		return;
+	if (s->path_id == UNKNOWN) {
+		s->path_id = path_id;
+		s->path_blocks = blocks;
+		return;
+	}
+	if (s->paths++ == PATHS_MAX)
+		return;
+	struct holder_link *a = holders_path(l->holders, s->path_id, &n);
+	struct holder_link *b = holders_path(l->holders, path_id, &m);
+	if (alike(a, n, b, m)) {
+		s->path_blocks = count_add(s->path_blocks, blocks);
+		s->places++;
+	}
+	free(a);
+	free(b);
+}
+
 static void
 read_loss(const struct leaks *l, struct group *g)
 {
@@ -55,10 +98,7 @@ read_loss(const struct leaks *l, struct group *g)
 	sqlite3_bind_int64(st, 3, g->kind);
 	while (recording_step(l->recording, st)) {
 		int64_t blocks = column_int(st, 1);
-		if (s->path_id == UNKNOWN) {
-			s->path_id = column_int(st, 0);
-			s->path_blocks = blocks;
-		}
+		note_path(l, s, column_int(st, 0), blocks);
 		s->blocks = count_add(s->blocks, blocks);
 		s->held_at = fmin(s->held_at, column_real(st, 2));
 		s->lost_at = fmax(s->lost_at, column_real(st, 3));
@@ -134,6 +174,11 @@ leaks_print_loss(const struct leaks *l, const struct group *g,
 		    holders_path(l->holders, s->path_id, &links);
 		char *text = holders_text(l->holders, path, links);
 		fprintf(out, ",\n%slast held by %s", indent, text);
+		if (s->places)
+			fprintf(
+			    out, ", alike at %s other place%s in it",
+			    message_number(n, sizeof n, (uint64_t)s->places),
+			    s->places == 1 ? "" : "s");
 		if (s->path_blocks != s->blocks)
 			fprintf(out, " (%s of %s)",
 				message_number(n, sizeof n,

@@ -61,6 +61,8 @@ check 'an address inside of a block' grep -q "($interior is at +17)" \
 stack=$(query "$T/roots.db" "select stack_id from block where size = 100 limit 1")
 check 'a stack by its number' grep -qE '^1,000 bytes in 10 blocks of this stack' \
     <("$ZLEAKS" why "$stack" "$T/roots.db")
+check 'elements of an array in one answer' grep -q '^1,000 bytes in 10 blocks, reachable, such as 0x' \
+    <("$ZLEAKS" why "$stack" "$T/roots.db")
 print=$("$ZLEAKS" leaks --kinds=reachable --json "$T/roots.db" | jq -r \
     "[.leaks[] | select(.stack_id == $stack)][0].fingerprint")
 same 'a stack by its fingerprint' \
@@ -125,7 +127,7 @@ same 'lost between scans, but never held at one' 'not known' "$(losses alloc_lat
 check 'the report says when' grep -qE \
     '^    lost between [0-9.]+ s \(after mark "loaded"\) and [0-9.]+ s \(after mark "served"\),$' "$T/lost.report"
 check 'the report says by whom' grep -qE \
-    '^    last held by g_sessions\+0x[0-9a-f]+ \(data of retain\) -> open_session \(retain.c:[0-9]+\) \+24 \(1 of 3\)$' "$T/lost.report"
+    '^    last held by g_sessions\+0x[0-9a-f]+ \(data of retain\) -> open_session \(retain.c:[0-9]+\) \+24, alike at 2 other places in it$' "$T/lost.report"
 same 'all of the list have a last holder' '40 1' "$(query "$T/lost.db" "
     select count(*), count(distinct last_holder_path) > 1 from block
     join block_holder using (address) where size = 32 and last_holder_path is not null")"
