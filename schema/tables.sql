@@ -67,7 +67,8 @@ CREATE TABLE stack_info (
   frames      TEXT,            -- JSON array of location_ids, leaf first; one row
                                -- per stack, for a row per frame costs ten times more
   allocations INTEGER, frees INTEGER, bytes INTEGER,
-  live_blocks INTEGER, live_bytes INTEGER, peak_bytes INTEGER, temporary INTEGER
+  live_blocks INTEGER, live_bytes INTEGER, peak_bytes INTEGER, temporary INTEGER,
+  type_id INTEGER              -- C++ type of all its blocks that the last scan saw
 );
 
 CREATE TABLE block_info (

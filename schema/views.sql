@@ -76,8 +76,8 @@ CREATE VIEW growth_by_stack AS
 
 CREATE VIEW stack_total AS
   SELECT process_id, stack_id, allocations, frees, bytes, live_blocks, live_bytes,
-         peak_bytes, temporary
-  FROM stack_info;
+         peak_bytes, temporary, t.name AS type
+  FROM stack_info LEFT JOIN type_info t USING (type_id);
 
 CREATE VIEW stack_frame AS
   SELECT s.stack_id, e.key AS depth, l.function, l.file, l.line, m.path AS module,

@@ -37,9 +37,7 @@ struct holders {
 int
 holders_there(const struct recording *r)
 {
-	return sqlite3_table_column_metadata(r->db, NULL, "block_info",
-					     "holder", NULL, NULL, NULL, NULL,
-					     NULL) == SQLITE_OK;
+	return recording_has(r, "block_info", "holder");
 }
 
 struct holders *

@@ -184,7 +184,7 @@ print_type(const struct page *page, const struct group *g)
 {
 	const char *type = leaks_type(page->leaks, g);
 
-	if (type)
+	if (type && !g->stack->type) /* else it stands above the frames */
 		fprintf(page->out, "%s, ", type);
 }
 

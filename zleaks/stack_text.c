@@ -126,6 +126,19 @@ name_width(const struct stack *stack, size_t n)
 	return width;
 }
 
+/* What its blocks are, as far as they tell. */
+static void
+print_type(const struct stack *stack, const struct style *style,
+	   const char *indent, FILE *out)
+{
+	char *type = stack->type ? text_printable(stack->type) : NULL;
+
+	if (type)
+		fprintf(out, "%s  %s%s objects%s\n", indent, style->dim, type,
+			style->off);
+	free(type);
+}
+
 void
 stack_print(const struct stack *stack, const struct style *style,
 	    const char *indent, FILE *out)
@@ -133,6 +146,7 @@ stack_print(const struct stack *stack, const struct style *style,
 	size_t n = stack_frames_worth_showing(stack);
 	size_t own = stack_own_frame(stack), width = name_width(stack, n);
 
+	print_type(stack, style, indent, out);
 	for (size_t i = 0; i < n; i++) {
 		size_t inside = folded(stack, i, n);
 		i += inside;

@@ -27,7 +27,8 @@ ROW(STACK, "INSERT INTO stack_info (process_id) VALUES (?)")
 ROW(STACK_FRAMES, "UPDATE stack_info SET frames=?2 WHERE stack_id=?1")
 ROW(STACK_END,
     "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
-    "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
+    "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9,"
+    "type_id=?10 "
     "WHERE stack_id=?1")
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
