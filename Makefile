@@ -166,7 +166,10 @@ $(O)/tests/unit/zone_%: tests/unit/zone_%.c $(filter $(O)/obj/libzmalloc/os/% $(
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(if $(filter undefined,$(SAN)),$(SANFLAGS)) -I. -Ilibzmalloc -Ilibzmalloc/include -Icommon -Ischema -I$(O)/gen -Itests \
-	  -fno-builtin -o $@ $< $(O)/libzmalloc.a $(common_obj) $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
+	  -fno-builtin -o $@ $(filter %.c %.o,$^) $(O)/libzmalloc.a $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
+
+$(O)/tests/unit/growth_rates: $(O)/obj/zleaks/trend.o
+$(O)/tests/unit/thin_day: $(filter-out %/main.o,$(zrecord_obj))
 
 # -O1 -fno-inline: stacks that a test can name; no builtin malloc: none is optimised away.
 $(O)/tests/%: tests/%.c

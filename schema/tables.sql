@@ -183,5 +183,6 @@ CREATE TABLE history (
 );
 
 CREATE TABLE mark_info (
-  process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL
+  process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL,
+  live_blocks INTEGER, live_bytes INTEGER -- then
 );

@@ -89,7 +89,7 @@ CREATE VIEW stack_frame AS
 CREATE VIEW process_sample AS
   SELECT process_id, t, live_bytes, rss_bytes, mapped_bytes, live_blocks FROM sample;
 
-CREATE VIEW mark AS SELECT process_id, t, label FROM mark_info;
+CREATE VIEW mark AS SELECT process_id, t, label, live_blocks, live_bytes FROM mark_info;
 
 CREATE VIEW trace_count AS
   SELECT t.process_id, t.code, p.name,

@@ -42,7 +42,7 @@ static const struct option_def option_table[] = {
 	{ OPT_JSON, 0, "json", NULL, "JSON instead of text", 0 },
 	{ OPT_CSV, 0, "csv", NULL, "comma-separated values instead of text",
 	  FOR_QUERY },
-	{ OPT_BY, 0, "by", "KEY", "a row per class (default), zone or stack",
+	{ OPT_BY, 0, "by", "KEY", "a row per class (default), zone, stack, thread",
 	  FOR_GROWTH },
 	{ OPT_COST, 0, "cost", "KEY",
 	  "live (default), peak, total, count, temporary or leaked",

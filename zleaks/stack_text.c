@@ -143,8 +143,21 @@ void
 stack_print(const struct stack *stack, const struct style *style,
 	    const char *indent, FILE *out)
 {
-	size_t n = stack_frames_worth_showing(stack);
-	size_t own = stack_own_frame(stack), width = name_width(stack, n);
+	stack_print_inner(stack, style, indent, SIZE_MAX, out);
+}
+
+void
+stack_print_inner(const struct stack *stack, const struct style *style,
+		  const char *indent, size_t most, FILE *out)
+{
+	size_t all = stack_frames_worth_showing(stack);
+	size_t own = stack_own_frame(stack);
+
+	if (own != SIZE_MAX && own < 3 * most && most <= own)
+		most = own + 1;
+	/* one more takes no more room than saying so */
+	size_t n = all - 1 > most && all > 0 ? most : all;
+	size_t width = name_width(stack, n);
 
 	print_type(stack, style, indent, out);
 	for (size_t i = 0; i < n; i++) {
@@ -166,6 +179,8 @@ stack_print(const struct stack *stack, const struct style *style,
 		free(name);
 		free(place);
 	}
+	if (n < all)
+		fprintf(out, "%s  .. %zu more frames\n", indent, all - n);
 	if (stack->count == 0)
 		fprintf(out, "%s  (no stack was recorded)\n", indent);
 }

@@ -12,9 +12,13 @@
  *   suppress.c   suppression files
  *   leaks.c      command `leaks`: which groups, how much in all, exit status;
  *                leaks_blocks.c looks at single blocks, leaks_lost.c at what
- * was lost when, leaks_text.c and leaks_json.c print growth.c     command
- * `growth`: the curves; trend.c judges them, top.c finds who is behind them,
- * growth_text.c and growth_json.c print calltree.c   all stacks as one tree
+ *                was lost when, leaks_text.c and leaks_json.c print
+ *   growth.c     command `growth`: the curves; trend.c judges them,
+ *                growth_sums.c makes those of zones and threads,
+ *                growth_memory.c those of the process, rounds.c those from
+ *                mark to mark, top.c and risers.c find who is behind them,
+ *                growth_text.c, growth_findings.c and growth_json.c print
+ *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history

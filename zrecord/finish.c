@@ -5,6 +5,7 @@
 #include "blocks.h"
 #include "events.h"
 #include "holders.h"
+#include "marks.h"
 #include "points.h"
 #include "process.h"
 #include "report.h"
@@ -18,8 +19,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-
-enum { LABEL_MAX = 1024 };
 
 static void
 write_threads(const struct process *p, struct writer *w)
@@ -58,31 +57,12 @@ write_zones(const struct process *p, struct writer *w)
 	free(z);
 }
 
-static void
-write_marks(struct process *p, struct writer *w)
-{
-	uint32_t n;
-	const struct segment *seg = &p->seg;
-	struct zs_mark *m = segment_table(seg, &seg->h.marks, &n);
-	for (uint32_t i = p->marks; i < n; i++) {
-		char *label = segment_string(seg, m[i].label, LABEL_MAX);
-		if (!label)
-			continue;
-		utf8_clean(label);
-		writer_row(w, ROW_MARK, "idt", p->id, (double)m[i].t_ns * 1e-9,
-			   label);
-		free(label);
-	}
-	p->marks = n;
-	free(m);
-}
-
 void
 process_names(struct process *p, struct writer *w)
 {
 	write_zones(p, w);
 	write_threads(p, w);
-	write_marks(p, w);
+	marks_write(p, w);
 }
 
 /* What only some recordings have. */

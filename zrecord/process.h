@@ -61,11 +61,13 @@ struct process {
 	double start; /* monotonic seconds of the session's zero */
 	double next_sample, next_tick;
 	double interval;
-	uint32_t samples;      /* number of the next one, in steps */
-	uint32_t step;	       /* from one sample to the next; see thin.h */
-	uint32_t taken;	       /* samples that the report has */
-	uint64_t stack_rows;   /* written so far */
-	uint32_t stack_stride; /* samples between two rows of one stack */
+	uint32_t samples; /* number of the next one */
+	uint32_t taken;	  /* samples that the report has */
+	uint32_t step;	  /* distance of those that were merged; thin.h */
+	uint32_t merged, premerged; /* up to these numbers; thin.c */
+	uint32_t looked;	    /* the last one that thin.c has seen */
+	uint32_t fine;		    /* so many at each end are not merged */
+	uint64_t stack_rows;	    /* that the report has */
 	struct class_state *classes[ZS_ZONES_MAX];
 	struct stack_state *stacks;
 	uint32_t stack_count;
@@ -76,8 +78,8 @@ struct process {
 	double next_scan;  /* when one is to be asked for */
 	double next_look;  /* .. and when to see whether one has ended */
 	uint32_t scans;	   /* those whose verdicts the report has */
-	uint32_t marks;	   /* that the report has */
 	int kinds_written; /* .. of such a scan */
+	uint32_t marks;	   /* of the segment's that were looked at */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */

@@ -10,6 +10,7 @@
 #include "events.h"
 #include "hello.h"
 #include "holders.h"
+#include "marks.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -386,6 +387,7 @@ sample_due(struct recorder *r)
 			continue;
 		sample_take(p, &r->writer, 0);
 		stacks_ask(p, &r->catalog);
+		holders_take(p, &r->writer, &r->catalog);
 		look_for_scan(r, p, now);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
@@ -398,6 +400,7 @@ sample_due(struct recorder *r)
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
+			marks_write(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
 	if (r->settings->max_size)

@@ -54,28 +54,31 @@ ROW(STACK_SAMPLE, "INSERT INTO stack_sample VALUES (?,?,?,?)")
 ROW(POINT, "INSERT INTO trace_point VALUES (?,?,?)")
 ROW(POINT_COUNT, "INSERT INTO trace_info VALUES (?,?,?,?)")
 ROW(HISTORY, "INSERT INTO history VALUES (?,?,?,?,?)")
-ROW(MARK, "INSERT INTO mark_info VALUES (?,?,?)")
-/* thin.c: ?1 process, ?2 distance.  The end of a row's steps: */
+ROW(MARK, "INSERT INTO mark_info VALUES (?,?,?,?,?)")
+/* thin.c: ?1 process, ?2 distance, of the samples behind ?3 up to ?4.  The end
+ * of a row's steps: */
 #define STEP_END(t) "((" t "sample+?2-1)/?2*?2)"
 #define LAST_SAMPLE "(SELECT max(sample) FROM sample WHERE process_id=?1)"
 #define STACKS_OF   "(SELECT stack_id FROM stack_info WHERE process_id=?1)"
+#define IN_RANGE    " AND sample>?3 AND sample<=?4 "
 ROW(THIN_CLASSES,
-    "DELETE FROM class_sample AS c WHERE process_id=?1 AND EXISTS ("
+    "DELETE FROM class_sample AS c WHERE process_id=?1" IN_RANGE "AND EXISTS ("
     "SELECT 1 FROM class_sample n WHERE n.process_id=?1 AND "
     "n.zone_id=c.zone_id AND n.size_class=c.size_class AND "
-    "n.sample>c.sample AND n.sample<=" STEP_END("c.") ")")
-ROW(MOVE_CLASSES,
-    "UPDATE class_sample SET sample=min(" STEP_END(
-	"") "," LAST_SAMPLE ") WHERE process_id=?1 AND sample%?2<>0")
+    "n.sample>c.sample AND n.sample<=min(?4," STEP_END("c.") "))")
+ROW(MOVE_CLASSES, "UPDATE class_sample SET sample=min(" STEP_END(
+		      "") "," LAST_SAMPLE ") WHERE process_id=?1" IN_RANGE
+			  "AND sample%?2<>0")
 ROW(THIN_STACKS, "DELETE FROM stack_sample AS c WHERE stack_id IN " STACKS_OF
-		 " AND EXISTS (SELECT 1 FROM stack_sample n WHERE "
+		     IN_RANGE "AND EXISTS (SELECT 1 FROM stack_sample n WHERE "
 		 "n.stack_id=c.stack_id AND n.sample>c.sample AND "
-		 "n.sample<=" STEP_END("c.") ")")
+		 "n.sample<=min(?4," STEP_END("c.") "))")
 ROW(MOVE_STACKS, "UPDATE stack_sample SET sample=min(" STEP_END(
 		     "") "," LAST_SAMPLE ") WHERE stack_id IN " STACKS_OF
-			 " AND sample%?2<>0")
-ROW(THIN_SAMPLES, "DELETE FROM sample WHERE process_id=?1 AND sample%?2<>0 "
-		  "AND sample<>" LAST_SAMPLE)
+			 IN_RANGE "AND sample%?2<>0")
+ROW(THIN_SAMPLES, "DELETE FROM sample WHERE process_id=?1" IN_RANGE
+		  "AND sample%?2<>0 AND sample<>" LAST_SAMPLE)
 #undef STEP_END
 #undef LAST_SAMPLE
 #undef STACKS_OF
+#undef IN_RANGE

@@ -232,7 +232,7 @@ fill_rest(void)
 	t[1] = (struct zs_thread){ 4711, 0, 0, 0, 1010, 0, 50200, "main" };
 	t[2] = (struct zs_thread){ 4712, 0,	7000000, 9000000,
 				   2,	 FREED, 0,	 "sixteen-bytes-xx" };
-	m[0] = (struct zs_mark){ 500000000, put_text("half", 4) };
+	m[0] = (struct zs_mark){ 500000000, put_text("half", 4), 12, 3456 };
 	h->command = put_text(command, sizeof command);
 	h->command_bytes = sizeof command;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -646,8 +646,9 @@ check_rest(sqlite3 *db)
 	expect(db, "threads", "4711 main,4712 sixteen-bytes-xx",
 	       "SELECT group_concat(tid||' '||name) FROM thread WHERE "
 	       "process_id=1");
-	expect(db, "mark", "0.5 half",
-	       "SELECT t||' '||label FROM mark WHERE process_id=1");
+	expect(db, "mark", "0.5 half 12 3456",
+	       "SELECT t||' '||label||' '||live_blocks||' '||live_bytes "
+	       "FROM mark WHERE process_id=1");
 	expect(db, "growth", "1000 50000 0 0",
 	       "SELECT total_blocks||' '||total_bytes||' '||live_blocks||' '||"
 	       "live_bytes FROM growth_by_class WHERE process_id=1 AND "
