@@ -145,6 +145,12 @@ check 'why names types' grep -q '^    g_session (data of types) -> shop::Session
 check 'an array of objects stands behind its number' grep -q 'g_array (data of types) -> main' \
     <("$ZLEAKS" why "$(query "$T/types.db" "select stack_id from block b where made_by = 'new[]' limit 1")" "$T/types.db")
 
+"$ZRECORD" -q --interval 20ms -o "$T/more.db" -- "$PROGRAMS/types" grow
+check 'growth says which type grows' grep -q '^ *shop::Session objects$' \
+    <("$ZLEAKS" growth "$T/more.db")
+check 'and as JSON' test "$("$ZLEAKS" growth --json "$T/more.db" | jq -r '[.. | objects |
+    select(.type == "shop::Session")] | length > 0')" = true
+
 # ---- bad input --------------------------------------------------------
 
 refuses()
