@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOP_DEFAULT = 5 };
+enum { TOP_DEFAULT = 5, LINE_COLUMNS = 110 };
 
 /* Blocks of one kind with chains alike. */
 struct answer {
@@ -187,7 +187,25 @@ print_loss(struct page *p, const struct why_row *r)
 	fputc('\n', p->out.file);
 }
 
-/* The chain as lines, or why there is none. */
+/* A long chain gets a line for each link. */
+static void
+print_links(struct page *p, const char *before, const char *chain,
+	    const char *block)
+{
+	static const char arrow[] = " -> ";
+	FILE *out = p->out.file;
+	int lines = strlen(chain) + strlen(block) > LINE_COLUMNS;
+
+	fprintf(out, "    %s", before);
+	for (const char *next; (next = strstr(chain, arrow));
+	     chain = next + sizeof arrow - 1)
+		fprintf(out, "%.*s%s", (int)(next - chain), chain,
+			lines ? "\n      -> " : arrow);
+	fprintf(out, "%s%s%s%s%s\n", chain, lines ? "\n      -> " : arrow,
+		p->style.bold, block, p->style.off);
+}
+
+/* The chain, or why there is none. */
 static void
 print_chain(struct page *p, const struct why_chains *w, const struct answer *a)
 {
@@ -206,10 +224,8 @@ print_chain(struct page *p, const struct why_chains *w, const struct answer *a)
 	else if (n == 0)
 		fputs("    who holds it is not known\n", out);
 	else
-		fprintf(out, "    %s%s%s%s -> %s%s%s\n",
-			a->kind == KIND_INDIRECT ? "lost with " : "",
-			p->style.bold, text, p->style.off, p->style.bold, block,
-			p->style.off);
+		print_links(p, a->kind == KIND_INDIRECT ? "lost with " : "",
+			    text, block);
 	print_loss(p, a->example);
 	free(block);
 	free(text);

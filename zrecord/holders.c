@@ -231,6 +231,9 @@ take_scan(struct process *p, struct writer *w, struct catalog *c, uint32_t i)
 		write_scan(p, w, g);
 		write_shares(p, w, g);
 	}
+	segment_release(&p->seg,
+			p->seg.h.graph.offset + scan.first * sizeof(uint64_t),
+			scan.words * sizeof(uint64_t));
 	note_losses(h, g);
 	graph_free(h->last);
 	h->last = g;

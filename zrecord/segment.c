@@ -4,6 +4,7 @@
 #include "segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,6 +112,18 @@ segment_request(const struct segment *s, uint32_t request)
 {
 	(void)!pwrite(s->fd, &request, sizeof request,
 		      offsetof(struct zs_header, request));
+}
+
+void
+segment_release(const struct segment *s, uint64_t off, uint64_t bytes)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t from = (off + page - 1) / page * page;
+	uint64_t to = (off + bytes) / page * page;
+	if (from < to && to <= s->bytes)
+		(void)!fallocate(s->fd,
+				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 (off_t)from, (off_t)(to - from));
 }
 
 void

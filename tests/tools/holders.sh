@@ -11,7 +11,8 @@ address() { awk -v n="$2" '$1 == "block" && $2 == n { print $3; exit }' "$T/$1.t
 why()
 {
 	"$ZLEAKS" why "$(address "$1" "$2")" "$T/$1.db" 2>&1 |
-		sed -n '2s/^ *//p' | sed 's/(tid [0-9]*)/(tid N)/; s/ at 0x[0-9a-f]*/ at ADDRESS/; s/ of 4,096 bytes at/ at/'
+		awk 'NR > 1 && !NF { exit } NR > 1 { $1 = $1; printf "%s%s", sep, $0; sep = " " }' |
+		sed 's/(tid [0-9]*)/(tid N)/; s/ at 0x[0-9a-f]*/ at ADDRESS/; s/ of 4,096 bytes at/ at/'
 }
 retained()
 {
