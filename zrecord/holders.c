@@ -287,7 +287,9 @@ path_json(const struct process *p, const struct path *path, struct utf8 *json)
 	utf8_add(json, "[", 1);
 	for (uint32_t i = 0; i < path->count; i++) {
 		const struct step *s = &path->steps[i];
-		utf8_add(json, ",{" + (i == 0), i == 0 ? 1 : 2);
+		if (i)
+			utf8_add(json, ",", 1);
+		utf8_add(json, "{", 1);
 		add_member(json, "\"offset\":", s->offset);
 		add_member(json, ",\"times\":", s->times);
 		if (s->root != GRAPH_NONE)
