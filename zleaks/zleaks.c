@@ -21,9 +21,20 @@ static const struct command commands[] = {
 	  "what grows while the program runs, by size class", growth_main },
 	{ "stacks", FOR_STACKS, "report.db",
 	  "who allocates: a tree of calls, by bytes or blocks", stacks_main },
+	{ "threads", FOR_THREADS, "report.db",
+	  "what each thread allocated, and what of it is alive", threads_main },
+	{ "classes", FOR_CLASSES, "report.db",
+	  "slack, fragmentation, and where the resident memory goes",
+	  classes_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
+	{ "diff", FOR_DIFF, "OLD NEW",
+	  "which leaks and stacks came, grew and went between two reports",
+	  diff_main },
+	{ "suppress", FOR_SUPPRESS, "report.db",
+	  "entries for a suppression file, for the leaks there are",
+	  suppress_main },
 	{ "history", FOR_HISTORY, "ADDRESS report.db",
 	  "who owned an address (with zrecord --history)", history_main },
 	{ "why", FOR_WHY, "ADDRESS|STACK report.db",
@@ -41,8 +52,7 @@ static const struct command commands[] = {
 };
 
 /* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes", "threads",    "diff",
-				     "html",	"flamegraph", NULL };
+static const char *const later[] = { "html", "flamegraph", NULL };
 
 static const struct command *
 find_command(const char *name)
@@ -51,6 +61,12 @@ find_command(const char *name)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
+}
+
+int
+command_known(const char *name)
+{
+	return find_command(name) != NULL;
 }
 
 static void
@@ -73,7 +89,11 @@ help(FILE *out, const struct command *c)
 	if (!c || c->group == FOR_LEAKS)
 		fputs("\nkinds, by rising certainty: unscanned (alive when it "
 		      "was killed), reachable,\npossible, indirect, definite; "
-		      "listed by default: definite, possible, unscanned\n",
+		      "listed by default: definite, possible, unscanned\n"
+		      "--fail-on: several with commas, or none; :N allows so "
+		      "many bytes (64K) or blocks\n(9blocks) of that kind and "
+		      "the surer ones: definite,possible:64K; default definite"
+		      "\n",
 		      out);
 	fputs("\nexit status: 0 clean, 1 leaks of the --fail-on kind, 2 usage,"
 	      "\n3 unreadable or incomplete recording\n",
