@@ -22,6 +22,19 @@ static const char query[] =
     " WHERE process_id = ?1 AND stack_id = ?2 AND kind = ?3"
     " GROUP BY path_id ORDER BY 2 DESC, 1";
 
+static int
+by_key(const void *pa, const void *pb)
+{
+	const struct group *a = *(struct group *const *)pa;
+	const struct group *b = *(struct group *const *)pb;
+
+	if (a->process != b->process)
+		return a->process < b->process ? -1 : 1;
+	if (a->stack_id != b->stack_id)
+		return a->stack_id < b->stack_id ? -1 : 1;
+	return (a->kind > b->kind) - (a->kind < b->kind);
+}
+
 /* Groups of which something is known, so that the others cost no query. */
 static void
 mark_groups(const struct leaks *l, struct group **groups, size_t n)
@@ -30,16 +43,22 @@ mark_groups(const struct leaks *l, struct group **groups, size_t n)
 	    l->recording, "SELECT DISTINCT process_id, stack_id, kind"
 			  " FROM loss_info JOIN block_info"
 			  " USING (process_id, address)");
+	struct group **sorted = text_alloc((n + 1) * sizeof *sorted);
 
-	while (recording_step(l->recording, st))
-		for (size_t i = 0; i < n; i++)
-			if (groups[i]->process->process_id ==
-				column_int(st, 0) &&
-			    groups[i]->stack_id == column_int(st, 1) &&
-			    groups[i]->kind == column_int(st, 2))
-				groups[i]->loss =
-				    text_alloc(sizeof(*groups[i]->loss));
+	memcpy(sorted, groups, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, by_key);
+	while (recording_step(l->recording, st)) {
+		struct group probe = { .process = recording_process(
+					   l->recording, column_int(st, 0)),
+				       .stack_id = column_int(st, 1),
+				       .kind = (int)column_int(st, 2) };
+		struct group *key = &probe, **g;
+		g = bsearch(&key, sorted, n, sizeof *sorted, by_key);
+		if (g && !(*g)->loss)
+			(*g)->loss = text_alloc(sizeof(*(*g)->loss));
+	}
 	sqlite3_finalize(st);
+	free(sorted);
 }
 
 /* Whether two chains differ at most in where in the root they begin. */
@@ -109,7 +128,7 @@ read_loss(const struct leaks *l, struct group *g)
 void
 leaks_look_at_losses(struct leaks *l, struct group **groups, size_t n)
 {
-	if (!holders_there(l->recording))
+	if (!n || !holders_there(l->recording))
 		return;
 	l->holders = holders_new(l->recording, l->stacks);
 	mark_groups(l, groups, n);

@@ -17,6 +17,8 @@
 
 #define SEVERAL (GRAPH_NONE - 1)
 
+enum { UNIT = 256 }; /* of sums: a block of a sample may stand for 32.5 */
+
 struct mark {
 	uint32_t holder; /* GRAPH_NONE: not met */
 	uint32_t root;	 /* that it was met from, or SEVERAL */
@@ -209,13 +211,20 @@ add(struct graph_share *to, uint64_t blocks, uint64_t bytes)
 	to->bytes += bytes;
 }
 
-/* Blocks that the node stands for. */
+/* Blocks that the node stands for on average, in UNITs. */
 static uint64_t
 weight(const struct graph_node *n, uint64_t sample)
 {
 	if (!sample || sample >> (ZS_SAMPLE_LOG_MAX + 1))
-		return 1;
-	return (uint64_t)(zs_weight_mean(sample, n->size) + 0.5);
+		return UNIT;
+	return (uint64_t)(zs_weight_mean(sample, n->size) * UNIT + 0.5);
+}
+
+static void
+to_blocks(struct graph_share *s)
+{
+	s->blocks = (s->blocks + UNIT / 2) / UNIT;
+	s->bytes = (s->bytes + UNIT / 2) / UNIT;
 }
 
 static void
@@ -235,6 +244,10 @@ add_up(struct solver *s, uint64_t sample)
 		else
 			add(&g->share[m->root], blocks, bytes);
 	}
+	to_blocks(&g->held);
+	to_blocks(&g->shared);
+	for (uint32_t r = 0; r < g->roots; r++)
+		to_blocks(&g->share[r]);
 }
 
 int
