@@ -71,8 +71,9 @@ struct leaks {
 	struct section *sections; /* one per process */
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
-	int looked_at_all; /* leaks_look_at_blocks, at every group */
-	int all_shown;	   /* without --top */
+	int looked_at_all;    /* leaks_look_at_blocks, at every group */
+	int all_shown;	      /* without --top */
+	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
 /* Reads and chooses the groups; recording, stacks, settings and all_shown are
@@ -108,7 +109,7 @@ void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
 /* leaks_lost.c: fills in loss of these groups; prints it; adds it. */
 void leaks_look_at_losses(struct leaks *, struct group **, size_t n);
 void leaks_print_loss(const struct leaks *, const struct group *,
-		      const char *indent, FILE *);
+		      const struct style *, const char *indent, FILE *);
 void leaks_loss_json(const struct leaks *, const struct group *, json_t *to);
 /* The C++ type of all its blocks; NULL: not known, or several. */
 const char *leaks_type(const struct leaks *, const struct group *);

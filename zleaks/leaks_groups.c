@@ -260,9 +260,16 @@ choose_shown(struct leaks *l, struct section *s)
 		qsort(s->shown, s->shown_count, sizeof *s->shown,
 		      compare_groups);
 	s->listed_count = s->shown_count;
-	while (top && s->shown_count > (size_t)top) {
-		struct group *g = s->shown[--s->shown_count];
-		tally_add(&s->left_out, group_blocks(g), group_bytes(g));
+	size_t n = s->shown_count, seen[KIND_COUNT] = { 0 };
+	s->shown_count = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct group *g = s->shown[i];
+		if (top &&
+		    seen[l->top_of_each_kind ? g->kind : 0]++ >= (size_t)top)
+			tally_add(&s->left_out, group_blocks(g),
+				  group_bytes(g));
+		else
+			s->shown[s->shown_count++] = g;
 	}
 }
 

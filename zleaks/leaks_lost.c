@@ -5,6 +5,7 @@
 #include "holder.h"
 #include "leaks.h"
 #include "page_json.h"
+#include "page_text.h"
 #include "units.h"
 
 #include "text.h"
@@ -156,58 +157,79 @@ mark_before(const struct leaks *l, const struct group *g, double t)
 	return label;
 }
 
-/* "0.512 s (after mark \"loaded\")" */
-static void
-print_moment(const struct leaks *l, const struct group *g, double t, FILE *out)
+/* "0.512 s (after mark "loaded")"; the caller's to free. */
+static char *
+moment_text(const struct leaks *l, const struct group *g, double t)
 {
-	char text[UNITS_BYTES], *mark = mark_before(l, g, t);
+	char time[UNITS_BYTES], *mark = mark_before(l, g, t);
 	char *label = mark ? text_printable(mark) : NULL;
+	char *text = label ? text_format("%s (after mark \"%s\")",
+					 units_time(time, t), label)
+			   : text_copy(units_time(time, t));
 
-	fputs(units_time(text, t), out);
-	if (label)
-		fprintf(out, " (after mark \"%s\")", label);
 	free(mark);
 	free(label);
+	return text;
+}
+
+static char *
+lost_text(const struct leaks *l, const struct group *g)
+{
+	const struct loss *s = g->loss;
+	char *from = moment_text(l, g, s->held_at), n[48] = "";
+	char *to = moment_text(l, g, s->lost_at), *text;
+
+	if (s->blocks != g->blocks) {
+		message_number(n, 32, count_shown(s->blocks));
+		strcat(n, " of them ");
+	}
+	text = text_format("%slost between %s and %s%s", n, from, to,
+			   s->path_id != UNKNOWN ? "," : "");
+	free(from);
+	free(to);
+	return text;
+}
+
+static char *
+holder_text(const struct leaks *l, const struct loss *s)
+{
+	size_t links;
+	struct holder_link *path = holders_path(l->holders, s->path_id, &links);
+	char *chain = holders_text(l->holders, path, links), n[32], m[32];
+	char places[80] = "", share[80] = "", *text;
+
+	if (s->places)
+		snprintf(places, sizeof places,
+			 ", alike at %s other place%s in it",
+			 message_number(n, sizeof n, (uint64_t)s->places),
+			 s->places == 1 ? "" : "s");
+	if (s->path_blocks != s->blocks)
+		snprintf(
+		    share, sizeof share, " (%s of %s)",
+		    message_number(n, sizeof n, count_shown(s->path_blocks)),
+		    message_number(m, sizeof m, count_shown(s->blocks)));
+	text = text_format("last held by %s%s%s", chain, places, share);
+	free(chain);
+	free(path);
+	return text;
 }
 
 void
 leaks_print_loss(const struct leaks *l, const struct group *g,
-		 const char *indent, FILE *out)
+		 const struct style *style, const char *indent, FILE *out)
 {
 	const struct loss *s = g->loss;
-	char n[32], m[32];
 
 	if (!s || s->blocks == UNKNOWN)
 		return;
-	fputs(indent, out);
-	if (s->blocks != g->blocks)
-		fprintf(out, "%s of them ",
-			message_number(n, sizeof n, count_shown(s->blocks)));
-	fputs("lost between ", out);
-	print_moment(l, g, s->held_at, out);
-	fputs(" and ", out);
-	print_moment(l, g, s->lost_at, out);
-	if (s->path_id != UNKNOWN) {
-		size_t links;
-		struct holder_link *path =
-		    holders_path(l->holders, s->path_id, &links);
-		char *text = holders_text(l->holders, path, links);
-		fprintf(out, ",\n%slast held by %s", indent, text);
-		if (s->places)
-			fprintf(
-			    out, ", alike at %s other place%s in it",
-			    message_number(n, sizeof n, (uint64_t)s->places),
-			    s->places == 1 ? "" : "s");
-		if (s->path_blocks != s->blocks)
-			fprintf(out, " (%s of %s)",
-				message_number(n, sizeof n,
-					       count_shown(s->path_blocks)),
-				message_number(m, sizeof m,
-					       count_shown(s->blocks)));
-		free(text);
-		free(path);
-	}
-	fputc('\n', out);
+	char *text = lost_text(l, g);
+	page_parts(text, " and ", style->columns, style, indent, out);
+	free(text);
+	if (s->path_id == UNKNOWN)
+		return;
+	text = holder_text(l, s);
+	page_parts(text, " -> ", style->columns, style, indent, out);
+	free(text);
 }
 
 /* ---- JSON ------------------------------------------------------------- */

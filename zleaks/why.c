@@ -4,6 +4,7 @@
  */
 #include "why.h"
 #include "page_json.h"
+#include "page_text.h"
 #include "units.h"
 
 #include "text.h"
@@ -173,18 +174,19 @@ print_loss(struct page *p, const struct why_row *r)
 
 	if (isnan(r->held_at) || isnan(r->lost_at))
 		return;
-	fprintf(p->out.file, "    lost between %s and %s",
-		units_time(from, r->held_at), units_time(to, r->lost_at));
+	fprintf(p->out.file, "    lost between %s and %s%s\n",
+		units_time(from, r->held_at), units_time(to, r->lost_at),
+		r->held_path != UNKNOWN ? ", last held by" : "");
 	if (r->held_path != UNKNOWN) {
-		size_t n;
+		size_t n, columns = p->style.columns;
 		struct holder_link *l =
 		    holders_path(p->holders, r->held_path, &n);
 		char *text = holders_text(p->holders, l, n);
-		fprintf(p->out.file, ", last held by\n      %s", text);
+		page_parts(text, " -> ", columns ? columns : LINE_COLUMNS,
+			   &p->style, "      ", p->out.file);
 		free(text);
 		free(l);
 	}
-	fputc('\n', p->out.file);
 }
 
 /* A long chain gets a line for each link. */
@@ -192,17 +194,11 @@ static void
 print_links(struct page *p, const char *before, const char *chain,
 	    const char *block)
 {
-	static const char arrow[] = " -> ";
-	FILE *out = p->out.file;
-	int lines = strlen(chain) + strlen(block) > LINE_COLUMNS;
+	size_t columns = p->style.columns ? p->style.columns : LINE_COLUMNS;
+	char *text = text_format("%s%s -> %s", before, chain, block);
 
-	fprintf(out, "    %s", before);
-	for (const char *next; (next = strstr(chain, arrow));
-	     chain = next + sizeof arrow - 1)
-		fprintf(out, "%.*s%s", (int)(next - chain), chain,
-			lines ? "\n      -> " : arrow);
-	fprintf(out, "%s%s%s%s%s\n", chain, lines ? "\n      -> " : arrow,
-		p->style.bold, block, p->style.off);
+	page_parts(text, " -> ", columns, &p->style, "    ", p->out.file);
+	free(text);
 }
 
 /* The chain, or why there is none. */

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+enum { NAMED_THREADS_MAX = 4096 };
+
 static void
 write_threads(const struct process *p, struct writer *w)
 {
@@ -64,6 +66,17 @@ process_names(struct process *p, struct writer *w)
 	write_zones(p, w);
 	write_threads(p, w);
 	marks_write(p, w);
+}
+
+void
+process_progress(struct process *p, struct writer *w)
+{
+	uint64_t events = p->total.allocations + p->total.frees;
+	if (events == p->named_events ||
+	    segment_count(&p->seg, &p->seg.h.threads) > NAMED_THREADS_MAX)
+		return;
+	p->named_events = events;
+	process_names(p, w);
 }
 
 /* What only some recordings have. */
@@ -145,6 +158,20 @@ explain_unscanned(struct process *p)
 	*blocks = *bytes = 0;
 }
 
+/* Threads that ran on were cut off by the end of the process, each of them
+ * perhaps between two counters of one event. */
+static int
+counters_agree(const struct process *p)
+{
+	int64_t running = (int64_t)p->seg.h.scan_threads - 1;
+	int64_t blocks = (int64_t)counted_live(p) - (int64_t)p->live_blocks;
+	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
+
+	if (running <= 0)
+		return blocks == 0 && bytes == p->live_bytes;
+	return blocks <= running && -blocks <= running;
+}
+
 /* 'complete', or the first thing that keeps it from being so. */
 static void
 judge(struct process *p, struct ending e, char *why, size_t n)
@@ -164,7 +191,7 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 		snprintf(why, n, "the leak scan failed");
 	else if (h->state != ZS_SCANNED)
 		why_unscanned(p, e, why, n);
-	else if (counted_live(p) != p->live_blocks || bytes != p->live_bytes)
+	else if (!counters_agree(p))
 		snprintf(why, n,
 			 "the counters disagree: %lld blocks of %lld bytes "
 			 "not freed, %llu of %llu found",
@@ -227,7 +254,8 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	writer_commit(w, 0);
 	events_close(p, w);
 	if (reason != STOP_ENDED && reason != STOP_EXEC) {
-		p->next_memory = 0; /* it runs on: see it as it is now */
+		p->next_memory = p->idle_memory =
+		    0; /* it runs on: see it now */
 		memory_look(p);
 	}
 	sample_take(p, w, 1);
