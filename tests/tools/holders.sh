@@ -41,6 +41,8 @@ same 'a thread-local variable' \
 same "another thread's thread-local variable" \
     "t_local (thread-local of retain, thread holding (tid N)) -> $block" \
     "$(why roots thread_local)"
+same 'a pointer into a block' "g_only_inner (data of retain) -> $block" \
+    "$(why roots possible)"
 check 'a stack' grep -qE '^stack of thread holding \(tid N\) \+0x[0-9a-f]+ -> ' \
     <(why roots on_stack)
 check 'a mapping' grep -qE '^mapping at ADDRESS\+0x88 -> ' <(why roots mapped)
