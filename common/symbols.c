@@ -100,6 +100,17 @@ open_file(struct symbol_module *m)
 		elf_file_close(&m->file);
 }
 
+/* The C library and the dynamic linker: of their insides names are enough,
+ * and lines would be the dearest thing of a short recording. */
+static int
+is_libc(const struct symbol_module *m)
+{
+	const char *name = strrchr(m->path, '/');
+	return name &&
+	       (!strncmp(name, "/libc.so", 8) ||
+		!strncmp(name, "/libc-2.", 8) || !strncmp(name, "/ld-", 4));
+}
+
 static void
 open_debug(struct symbol_module *m)
 {
@@ -112,11 +123,13 @@ open_debug(struct symbol_module *m)
 		m->dwarf = dwarf_tables_new(&m->file);
 		return;
 	}
-	if (elf_file_open_debug(&m->file, &m->debug) != 0 &&
-	    elf_file_fetch_debug(&m->file, &m->debug) != 0)
+	int here = elf_file_open_debug(&m->file, &m->debug) == 0;
+	if (!here &&
+	    (is_libc(m) || elf_file_fetch_debug(&m->file, &m->debug) != 0))
 		return;
 	functions_load(&m->debug_functions, &m->debug);
-	m->dwarf = dwarf_tables_new(&m->debug);
+	if (!is_libc(m))
+		m->dwarf = dwarf_tables_new(&m->debug);
 }
 
 const char *

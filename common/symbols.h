@@ -7,6 +7,8 @@
  * no name is better than a wrong one.  Hostile files may give wrong names or
  * none, but must not crash or hang us.
  *
+ * Of the C library and the dynamic linker functions are known, no lines.
+ *
  * Relies on libelf and libdw for parsing and on libiberty for demangling.
  * Tables are our own: libdw searches linearly.  Not thread-safe.
  */

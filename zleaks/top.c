@@ -102,7 +102,7 @@ add_to_rounds(struct growth *g, struct share **shares, const struct block *b)
 	for (size_t i = 0; i < g->rounds_count; i++) {
 		struct rounds *r = &g->rounds[i];
 		if (r->clock->process->process_id == b->key.process_id &&
-		    b->t > r->blocks_from && b->t <= r->to) {
+		    b->t > r->blocks_from && b->t <= r->to + 1e-3) {
 			add_block(shares, r, b, 1);
 			r->blocks_alive = count_add(r->blocks_alive, b->blocks);
 		}

@@ -126,6 +126,7 @@ struct process {
 	int64_t allocations, frees, bytes_allocated, live_blocks, live_bytes;
 	int64_t peak_bytes, lost_events, frames_cut, scan_threads;
 	int64_t scan_threads_missed, threads;
+	int64_t judged_blocks; /* that have a kind */
 };
 
 struct problem {
@@ -187,6 +188,8 @@ char *process_end(const struct process *, char *buf, size_t bytes);
 int process_complete(const struct process *);
 /* It went on as another program by exec: its own row in the report. */
 int process_replaced(const struct process *);
+/* Its recorder has not seen its end. */
+int process_unfinished(const struct process *);
 /* Wall-clock seconds it ran, NAN when unknown. */
 double process_duration(const struct process *);
 

@@ -12,8 +12,13 @@
 #include "blocks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { KINDS = ZS_DEFINITE + 1, TAG_CHUNK = 4096 };
+enum {
+	KINDS = ZS_DEFINITE + 1,
+	TAG_CHUNK = 4096,
+	LOST_MAX = 100000 /* rows of blocks of a process that runs */
+};
 
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
@@ -32,6 +37,7 @@ struct block {
 struct walk {
 	struct process *p;
 	int failed;		 /* the report is not being written any more */
+	int running;		 /* the program changes what we read */
 	struct zs_group *groups; /* sorted by leader */
 	uint32_t group_count;
 	struct sum *sums; /* [KINDS][p->stack_count] */
@@ -104,7 +110,7 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 	struct process *p = k->p;
 	decode(r, i, tag, b);
 	if (b->kind >= KINDS || b->usable == 0) {
-		p->damaged = 1;
+		p->damaged |= !k->running;
 		return 0;
 	}
 	b->weight =
@@ -123,7 +129,7 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 			add_group(k, b->address, sum);
 	}
 	/* on a full disk no stack has a row any more */
-	if (!b->stack_id && !k->failed)
+	if (!b->stack_id && !k->failed && !k->running)
 		p->damaged = 1;
 	return 1;
 }
@@ -155,7 +161,7 @@ next_chunk(struct walk *k)
 	if (part == 0)
 		return 0;
 	if (segment_read(&k->p->seg, off, k->tags, part * sizeof *k->tags)) {
-		k->p->damaged = 1;
+		k->p->damaged |= !k->running;
 		return 0;
 	}
 	k->chunk_at = k->tag;
@@ -322,7 +328,9 @@ static void
 write_sums(const struct walk *k, struct writer *w)
 {
 	const struct process *p = k->p;
-	for (unsigned kind = 0; k->sums && kind < KINDS; kind++)
+	/* while it runs, unscanned ones are younger than the scan */
+	unsigned first = k->running ? ZS_REACHABLE : ZS_UNSCANNED;
+	for (unsigned kind = first; k->sums && kind < KINDS; kind++)
 		for (uint32_t i = 1; i < p->stack_count; i++) {
 			const struct sum *s =
 			    &k->sums[(size_t)kind * p->stack_count + i];
@@ -355,18 +363,11 @@ walk_new(struct process *p, const struct writer *w)
 	return k;
 }
 
-void
-blocks_write(struct process *p, struct writer *w)
+static void
+walk_end(struct walk *k, struct writer *w)
 {
-	struct walk *k = walk_new(p, w);
-	if (!k) {
-		p->damaged = 1;
-		return;
-	}
-	w->walk = k;
-	writer_row(w, ROW_BLOCKS, "i", p->id);
-	w->walk = NULL;
 	/* what the report did not take counts all the same */
+	w->walk = NULL;
 	k->failed = 1;
 	while (next_block(k))
 		;
@@ -375,4 +376,46 @@ blocks_write(struct process *p, struct writer *w)
 	free(k->groups);
 	free(k->sums);
 	free(k);
+}
+
+/* Of an earlier scan, while it ran. */
+static void
+forget(struct process *p, struct writer *w)
+{
+	memset(p->kind_blocks, 0, sizeof p->kind_blocks);
+	memset(p->kind_bytes, 0, sizeof p->kind_bytes);
+	p->live_blocks = p->live_bytes = 0;
+	if (!p->kinds_written)
+		return;
+	writer_row(w, ROW_FORGET_LEAKS, "i", p->id);
+	writer_row(w, ROW_FORGET_BLOCKS, "i", p->id);
+	p->kinds_written = 0;
+}
+
+void
+blocks_write(struct process *p, struct writer *w)
+{
+	struct walk *k = walk_new(p, w);
+	if (!k) {
+		p->damaged = 1;
+		return;
+	}
+	forget(p, w);
+	w->walk = k;
+	writer_row(w, ROW_BLOCKS, "i", p->id);
+	walk_end(k, w);
+}
+
+void
+blocks_scanned(struct process *p, struct writer *w)
+{
+	struct walk *k = walk_new(p, w);
+	if (!k)
+		return;
+	forget(p, w);
+	k->running = 1;
+	w->walk = k;
+	writer_row(w, ROW_BLOCKS_LOST, "ii", p->id, (int64_t)LOST_MAX);
+	walk_end(k, w);
+	p->kinds_written = 1;
 }

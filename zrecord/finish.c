@@ -56,6 +56,14 @@ write_zones(const struct process *p, struct writer *w)
 	free(z);
 }
 
+void
+process_names(struct process *p, struct writer *w)
+{
+	write_zones(p, w);
+	write_threads(p, w);
+	marks_write(p, w);
+}
+
 /* What only some recordings have. */
 static void
 write_particulars(const struct process *p, struct writer *w)
@@ -207,11 +215,12 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	writer_commit(w, 0);
 	if (!w->failed)
 		stacks_write(p, w, c);
-	write_zones(p, w);
-	write_threads(p, w);
-	marks_write(p, w);
+	process_names(p, w);
 	points_write(p, w);
 	write_particulars(p, w);
+	if (p->seg.h.scan_pause_ns)
+		writer_row(w, ROW_META, "td", "scan_pause_s",
+			   (double)p->seg.h.scan_pause_ns * 1e-9);
 	sample_totals(p, w);
 	process_status(p, w, e);
 	if (w->refused != refused)

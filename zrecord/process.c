@@ -3,6 +3,7 @@
  */
 #include "process.h"
 #include "events.h"
+#include "report.h"
 #include "sampler.h"
 #include "stacks.h"
 #include "thin.h"
@@ -57,11 +58,10 @@ write_process(struct process *p, struct writer *w)
 	char *exe = segment_string(&p->seg, h->exe, PATH_LIMIT);
 	if (exe)
 		utf8_clean(exe);
-	p->id = writer_row(
-	    w, ROW_PROCESS, "iitttdt", (int64_t)p->pid, (int64_t)h->ppid,
-	    command, exe, cause_name(h->cause),
-	    (double)h->start_realtime_ns * 1e-9,
-	    "not finished: still running, or the recorder was killed");
+	p->id =
+	    writer_row(w, ROW_PROCESS, "iitttdt", (int64_t)p->pid,
+		       (int64_t)h->ppid, command, exe, cause_name(h->cause),
+		       (double)h->start_realtime_ns * 1e-9, REPORT_UNFINISHED);
 	free(command);
 	free(exe);
 }

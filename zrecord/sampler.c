@@ -240,6 +240,17 @@ sample_stacks(struct process *p, struct writer *w, int last)
 }
 
 void
+sample_stack_rows(struct process *p, struct writer *w)
+{
+	uint32_t n = segment_count(&p->seg, &p->seg.h.stacks);
+	if (grow_states(p, n) != 0)
+		return;
+	for (uint32_t i = 1; i < n; i++)
+		if (!p->stacks[i].id)
+			p->stacks[i].id = writer_row(w, ROW_STACK, "i", p->id);
+}
+
+void
 sample_take(struct process *p, struct writer *w, int last)
 {
 	double now = seconds_now();

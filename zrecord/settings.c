@@ -25,7 +25,7 @@ enum option_id {
 	OPT_HISTORY,
 	OPT_SAMPLE,
 	OPT_PID,
-	OPT_SCAN_EVERY /* not in this version */
+	OPT_SCAN_EVERY
 };
 
 const struct option_def zrecord_options[] = {
@@ -35,6 +35,8 @@ const struct option_def zrecord_options[] = {
 	  "keep every allocation and free, with both stacks", 0 },
 	{ OPT_INTERVAL, 0, "interval", "TIME",
 	  "distance of growth samples (default: 100ms)", 0 },
+	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME",
+	  "leak scans while the program runs (default: one at exit)", 0 },
 	{ OPT_DEPTH, 0, "depth", "N", "frames kept per stack (default: 128)",
 	  0 },
 	{ OPT_SAMPLE, 0, "sample", "BYTES",
@@ -53,7 +55,6 @@ const struct option_def zrecord_options[] = {
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
-	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
 	{ 0 }
 };
 
@@ -131,14 +132,6 @@ kind_value(const char *value)
 }
 
 static void
-not_here(int id)
-{
-	for (const struct option_def *d = zrecord_options; d->id; d++)
-		if (d->id == id)
-			die(EXIT_TROUBLE, "--%s: not in this version", d->name);
-}
-
-static void
 take(struct settings *s, int id, const char *value)
 {
 	switch (id) {
@@ -190,8 +183,11 @@ take(struct settings *s, int id, const char *value)
 	case OPT_SERVE:
 		s->serve_fd = (int)number_value("serve", value, 3, 1 << 20);
 		break;
+	case OPT_SCAN_EVERY:
+		s->scan_every = time_value("scan-every", value, 0.001);
+		break;
 	default:
-		not_here(id);
+		break;
 	}
 }
 

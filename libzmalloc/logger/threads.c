@@ -94,6 +94,7 @@ begin(struct zm_lthread *t)
 
 	memset(t, 0, offsetof(struct zm_lthread, pcs));
 	t->generation = zm_session.generation;
+	t->version = zm_walk_versions();
 	t->index = i;
 	t->record = &zm_session.threads[i]; /* entry 0 takes what is too much */
 	list_add(t);
@@ -135,6 +136,7 @@ zm_lthread_orphan(void)
 	if (orphan.generation != zm_session.generation) {
 		memset(&orphan, 0, offsetof(struct zm_lthread, pcs));
 		orphan.generation = zm_session.generation;
+		orphan.version = zm_walk_versions();
 		orphan.record = &zm_session.threads[0];
 	}
 	return &orphan;

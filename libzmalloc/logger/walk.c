@@ -16,6 +16,7 @@
 
 #include "logger/logger.h"
 #include "logger/rules.h"
+#include "logger/shortcut.h"
 
 /* Moves of two words at once would wait for the single stores before them. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -203,11 +204,13 @@ remember(struct zm_climb *c)
 	struct zm_step *s = t->step;
 
 	ZM_WALK_COUNT(kept);
+	t->version++;
 	for (unsigned x = base; x < n; x++) {
 		const struct zm_step *f = &t->fresh[n - 1 - x];
 		note(&s[x], &f->s, f->rule);
 		s[x].node = f->node;
 		s[x].live = fp_matters(&s[x], x && s[x - 1].live);
+		s[x].version = t->version;
 	}
 	if (!base)
 		s[0].words = 0;
@@ -262,7 +265,7 @@ begin(struct zm_climb *c, uintptr_t ra, const struct zm_entry *entry)
 	if (__builtin_expect(t->walk_epoch != now, 0)) {
 		t->walk_epoch = now;
 		t->frames = t->noded = 0;
-		memset(t->kid, 0, sizeof t->kid);
+		t->root_version = ++t->version;
 	}
 	c->left = t->frames;
 	c->fresh = 0;
@@ -369,29 +372,28 @@ deeper(struct zm_climb *c)
 	return zm_stack_get(t, t->pcs, n);
 }
 
-/* The nodes of a path are mostly made one after the other. */
 static inline bool
-follows(uint32_t parent, uintptr_t pc)
+is_child(uint32_t n, uint32_t parent, uintptr_t pc)
 {
-	const struct zs_node *n = &zm_session.nodes[parent + 1];
+	const struct zs_node *node = &zm_session.nodes[n];
 
-	return parent + 1 < __atomic_load_n(&zm_session.h->nodes.count,
-					    __ATOMIC_ACQUIRE) &&
-	       n->parent == parent && zs_node_pc(n) == pc &&
-	       !zm_session.modules[zs_node_module(n)].unloaded_ns;
+	return n < __atomic_load_n(&zm_session.h->nodes.count,
+				   __ATOMIC_ACQUIRE) &&
+	       node->parent == parent && zs_node_pc(node) == pc &&
+	       !zm_session.modules[zs_node_module(node)].unloaded_ns;
 }
 
+/* The nodes of a path are mostly made one after the other. */
 static inline uint32_t
 child(struct zm_lthread *t, uint32_t parent, uintptr_t pc, bool *checked)
 {
 	pc &= ZM_PC_MASK;
-	if (follows(parent, pc))
+	if (is_child(parent + 1, parent, pc))
 		return parent + 1;
-	const struct zm_kid *k = zm_kid_of(t, parent, pc);
+	uint32_t n = *zm_kid_of(t, parent, pc);
 
-	if (__builtin_expect(
-		k->key == zm_kid_key(parent, pc) && k->parent == parent, 1))
-		return k->node;
+	if (__builtin_expect(is_child(n, parent, pc), 1))
+		return n;
 	return zm_node_look_up(t, parent, pc, checked);
 }
 
@@ -429,6 +431,93 @@ worth(struct zm_climb *c)
 	return twice || c->fresh > MANY;
 }
 
+/* ---- shortcuts --------------------------------------------------------- */
+
+uint64_t
+zm_walk_versions(void)
+{
+	static uint32_t threads;
+
+	return (uint64_t)__atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED)
+	       << 32;
+}
+
+/* The words from the new frames to the remembered one, inner ones first. */
+static bool
+shortcut_words(struct zm_climb *c, struct zm_shortcut *k)
+{
+	struct zm_lthread *t = c->t;
+	struct zm_word word[3 * ZM_SHORTCUT_WORDS];
+	struct zm_step outside = { .live = false };
+	const struct zm_step *out = c->left ? &t->step[c->left - 1] : NULL;
+	unsigned n = 0;
+
+	if (c->fresh > ZM_SHORTCUT_WORDS)
+		return false;
+	for (unsigned i = c->fresh; i--;) {
+		struct zm_step f = t->fresh[i];
+		f.live = fp_matters(&f, out && out->live);
+		if (out)
+			n = note_words(word, n, out, &f);
+		outside = f;
+		out = &outside;
+	}
+	if (n > ZM_SHORTCUT_WORDS)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		uintptr_t off = (uintptr_t)word[n - 1 - i].at - k->sp;
+		if (off % sizeof(uintptr_t) ||
+		    off / sizeof(uintptr_t) > UINT16_MAX)
+			return false;
+		k->at[i] = (uint16_t)(off / sizeof(uintptr_t));
+		k->value[i] = word[n - 1 - i].value;
+	}
+	k->live = outside.live;
+	k->words = (uint8_t)n;
+	return true;
+}
+
+/* A walk that began here and came to `stack`: remembered when it is made the
+ * second time. */
+static inline void
+shortcut_note(struct zm_climb *c, uintptr_t ra, const struct zm_entry *entry,
+	      uint32_t stack)
+{
+	struct zm_lthread *t = c->t;
+	struct zm_shortcut *k = zm_shortcut_of(t, ra, entry->sp);
+
+	zm_shortcut_missed(t);
+	if (!zm_shortcut_is(k, ra, entry->sp)) {
+		k = zm_shortcut_place(t, ra, entry->sp);
+		k->ra = ra;
+		k->sp = entry->sp;
+		k->words = ZM_SHORTCUT_NONE;
+		return;
+	}
+	k->fp = entry->fp;
+	k->left = c->left;
+	k->version = c->left ? t->step[c->left - 1].version : t->root_version;
+	k->stack = stack;
+	if (!shortcut_words(c, k))
+		k->words = ZM_SHORTCUT_NONE;
+}
+
+/* The stack, or 0: to be walked. */
+static inline uint32_t
+shortcut(struct zm_climb *c, uintptr_t ra, const struct zm_entry *entry)
+{
+	struct zm_lthread *t = c->t;
+	const struct zm_shortcut *k = zm_shortcut_of(t, ra, entry->sp);
+
+	if (!zm_shortcut_is(k, ra, entry->sp) || k->words == ZM_SHORTCUT_NONE ||
+	    !zm_shortcut_joins(t, k) || !zm_shortcut_holds(k, entry->fp) ||
+	    (k->left && compare(t->word, t->step[k->left - 1].words)))
+		return 0;
+	ZM_WALK_COUNT(shortcut);
+	zm_shortcut_hit(t);
+	return k->stack;
+}
+
 static inline uint32_t
 record(struct zm_climb *c)
 {
@@ -457,23 +546,40 @@ record(struct zm_climb *c)
 	return __builtin_expect(s != 0, 1) ? s : zm_stack_new(node);
 }
 
+/* The innermost frame is the remembered one: nothing is shorter. */
+static inline bool
+on_top(const struct zm_lthread *t, uintptr_t ra, uintptr_t sp)
+{
+	const struct zm_step *s = &t->step[t->frames - 1];
+
+	return t->frames && s->s.sp == sp && s->s.pc == ra;
+}
+
 ZM_EVENT uint32_t
 zm_walk_stack(struct zm_lthread *t, uintptr_t ra, const struct zm_entry *entry)
 {
 	struct zm_climb c = { .t = t };
+	uint32_t stack;
 
 	ZM_WALK_COUNT(walks);
 	if (zm_stacks_loader(ra))
 		zm_stacks_check_modules();
 	for (int i = 0; i < TRIES && zm_unwind_started; i++) {
 		enum outcome o = begin(&c, ra, entry);
+		bool look = entry->sp && !on_top(t, ra, entry->sp) &&
+			    zm_shortcut_worth(t);
+		if (look && (stack = shortcut(&c, ra, entry))) {
+			zm_walk_check_stack(t, stack, ra);
+			return stack;
+		}
 		if (o == DONE)
 			o = climb(&c);
 		if (o == DONE) {
 			zm_walk_check(&c, ra);
-			uint32_t stack = c.left + c.fresh > zm_session.depth
-					     ? deeper(&c)
-					     : record(&c);
+			bool deep = c.left + c.fresh > zm_session.depth;
+			stack = deep ? deeper(&c) : record(&c);
+			if (stack && !deep && look && c.fresh)
+				shortcut_note(&c, ra, entry, stack);
 			if (stack || t->walk_epoch == zm_stacks_epoch)
 				return stack;
 		} else if (o != AGAIN) {

@@ -53,32 +53,28 @@ say_pc(const char *who, unsigned i, uintptr_t pc)
 	say(2, "%s %u: %lx = %lx + %lx\n", who, i, pc, start, pc - start);
 }
 
-static uintptr_t
-frame(const struct zm_climb *c, unsigned i)
-{
-	return i < c->fresh ? c->t->fresh[i].s.pc
-			    : c->t->step[c->left - 1 - (i - c->fresh)].s.pc;
-}
-
 static void
-differ(const struct zm_climb *c, const uintptr_t *theirs, unsigned n)
+differ(const uintptr_t *mine, unsigned ours, const uintptr_t *theirs,
+       unsigned n)
 {
-	say(2, "walks differ: %u + %u frames, libunwind has %u\n", c->fresh,
-	    c->left, n);
-	for (unsigned i = 0; i < c->fresh + c->left; i++)
-		say_pc("ours", i, frame(c, i));
+	say(2, "walks differ: %u frames, libunwind has %u\n", ours, n);
+	for (unsigned i = 0; i < ours; i++)
+		say_pc("ours", i, mine[i]);
 	for (unsigned i = 0; i < n; i++)
 		say_pc("libunwind", i, theirs[i]);
 	abort();
 }
 
-/* A walk that is done, and begins at ra. */
-void
-zm_walk_check(const struct zm_climb *c, uintptr_t ra)
+/* One at a time: the frames are in static memory. */
+static uintptr_t frames[ZM_WALK_MAX];
+static struct zm_lock frames_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
+
+static void
+compare(struct zm_lthread *t, uintptr_t ra, const uintptr_t *mine,
+	unsigned ours, uintptr_t mask)
 {
-	uintptr_t *pcs = c->t->pcs;
+	uintptr_t *pcs = t->pcs;
 	unsigned n = zm_unwind(pcs, ZM_WALK_MAX - 1);
-	unsigned ours = c->fresh + c->left;
 	bool all = n < ZM_WALK_MAX - 1;
 
 	for (unsigned i = 0; i < 32 && n && pcs[0] != ra; i++) {
@@ -86,13 +82,42 @@ zm_walk_check(const struct zm_climb *c, uintptr_t ra)
 		n--;
 	}
 	if (ours > n ? all : ours < n)
-		differ(c, pcs, n);
+		differ(mine, ours, pcs, n);
 	for (unsigned i = 0; i < n && i < ours; i++) {
-		if (pcs[i] != frame(c, i))
-			differ(c, pcs, n);
+		if ((pcs[i] & mask) != mine[i])
+			differ(mine, ours, pcs, n);
 	}
 	ZM_WALK_COUNT(checked);
+}
+
+/* A walk that is done, and begins at ra. */
+void
+zm_walk_check(const struct zm_climb *c, uintptr_t ra)
+{
+	unsigned n = 0;
+
+	zm_lock(&frames_lock);
+	for (unsigned i = 0; i < c->fresh; i++)
+		frames[n++] = c->t->fresh[i].s.pc;
+	for (unsigned i = c->left; i--;)
+		frames[n++] = c->t->step[i].s.pc;
+	compare(c->t, ra, frames, n, UINTPTR_MAX);
+	zm_unlock(&frames_lock);
 	__atomic_fetch_add(&zm_walk_counts.fresh, c->fresh, __ATOMIC_RELAXED);
+}
+
+/* A stack that was found by a shortcut. */
+void
+zm_walk_check_stack(struct zm_lthread *t, uint32_t stack, uintptr_t ra)
+{
+	unsigned n = 0;
+
+	zm_lock(&frames_lock);
+	for (uint32_t node = zm_session.stacks[stack].node;
+	     node && n < ZM_WALK_MAX; node = zm_session.nodes[node].parent)
+		frames[n++] = zs_node_pc(&zm_session.nodes[node]);
+	compare(t, ra, frames, n, ZM_PC_MASK);
+	zm_unlock(&frames_lock);
 }
 
 void
@@ -107,9 +132,9 @@ zm_walk_report(void)
 		return;
 	say(fd,
 	    "walks %lu checked %lu met %lu complex %lu deep %lu kept %lu "
-	    "fresh %lu\n",
+	    "fresh %lu shortcut %lu\n",
 	    c->walks, c->checked, c->met, c->complex, c->deep, c->kept,
-	    c->fresh);
+	    c->fresh, c->shortcut);
 	zm_os_close(fd);
 }
 
