@@ -13,6 +13,7 @@
  * too.
  */
 #include "leaks.h"
+#include "holder.h"
 
 #include "text.h"
 
@@ -322,6 +323,7 @@ finish_groups(struct leaks *l)
 		}
 	if (!l->settings->thread && l->settings->sort != SORT_AGE)
 		leaks_look_at_blocks(l, shown, n);
+	leaks_look_at_losses(l, shown, n);
 	free(shown);
 }
 
@@ -341,6 +343,9 @@ leaks_free(struct leaks *l)
 {
 	for (size_t i = 0; i < l->recording->process_count; i++)
 		free(l->sections[i].shown);
+	for (size_t i = 0; i < l->group_count; i++)
+		free(l->groups[i].loss);
+	holders_free(l->holders);
 	free(l->sections);
 	free(l->groups);
 	suppressions_free(&l->suppressions);

@@ -31,9 +31,17 @@ struct group {
 	const struct stack *stack; /* NULL until needed */
 
 	/* of its blocks one by one, when they were looked at */
-	struct distinct classes, threads, makers;
+	struct distinct classes, threads, makers, types; /* type 0: none */
 	int64_t size_min, size_max, seen_blocks, seen_bytes;
 	double first, last; /* allocated; NAN */
+	struct loss *loss;  /* NULL: nothing is known */
+};
+
+/* Of blocks that one leak scan found held and the next one lost. */
+struct loss {
+	int64_t blocks;		      /* of which that is known */
+	int64_t path_id, path_blocks; /* who held the most of them last */
+	double held_at, lost_at;
 };
 
 struct tally {
@@ -52,6 +60,7 @@ struct leaks {
 	struct recording *recording;
 	const struct settings *settings;
 	struct stacks *stacks;
+	struct holders *holders; /* NULL: nothing is known of them */
 	struct suppressions suppressions;
 	struct group *groups;
 	size_t group_count;
@@ -70,6 +79,14 @@ int section_leaks(const struct section *);
 /* Fills in the second half of these groups; with --thread, of that thread's
  * blocks only. */
 void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
+
+/* leaks_lost.c: fills in loss of these groups; prints it; adds it. */
+void leaks_look_at_losses(struct leaks *, struct group **, size_t n);
+void leaks_print_loss(const struct leaks *, const struct group *,
+		      const char *indent, FILE *);
+void leaks_loss_json(const struct leaks *, const struct group *, json_t *to);
+/* The C++ type of all its blocks; NULL: not known, or several. */
+const char *leaks_type(const struct leaks *, const struct group *);
 
 void leaks_text(const struct leaks *, FILE *);
 void leaks_json(const struct leaks *, FILE *);

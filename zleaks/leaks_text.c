@@ -180,6 +180,15 @@ print_maker(const struct page *page, const struct group *g)
 }
 
 static void
+print_type(const struct page *page, const struct group *g)
+{
+	const char *type = leaks_type(page->leaks, g);
+
+	if (type)
+		fprintf(page->out, "%s, ", type);
+}
+
+static void
 print_sizes(const struct group *g, FILE *out)
 {
 	char n[32], m[32];
@@ -285,11 +294,13 @@ print_group(struct page *page, const struct group *g)
 	}
 	fprintf(out, "\n    %s", style->dim);
 	print_maker(page, g);
+	print_type(page, g);
 	print_sizes(g, out);
 	print_threads(page, g);
 	print_times(g, out);
 	fprintf(out, "fingerprint %016" PRIx64 "%s\n", g->stack->fingerprint,
 		style->off);
+	leaks_print_loss(page->leaks, g, "    ", out);
 	stack_print(g->stack, style, "    ", out);
 	fputc('\n', out);
 }

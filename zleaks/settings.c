@@ -34,7 +34,8 @@ enum {
 
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
-	FOR_TREES = FOR_STACKS | FOR_EXPORT
+	FOR_TREES = FOR_STACKS | FOR_EXPORT,
+	FOR_HOLDERS = FOR_WHY | FOR_ROOTS
 };
 
 static const struct option_def option_table[] = {
@@ -56,10 +57,10 @@ static const struct option_def option_table[] = {
 	  "bytes, blocks, and age (leaks) or rate (growth)", FOR_PAGES },
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, JSON all",
-	  FOR_PAGES | FOR_HISTORY },
+	  FOR_PAGES | FOR_HISTORY | FOR_HOLDERS },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
-	  FOR_PAGES | FOR_STACKS },
+	  FOR_PAGES | FOR_STACKS | FOR_ROOTS },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
 	  FOR_PAGES | FOR_TREES },
@@ -69,13 +70,13 @@ static const struct option_def option_table[] = {
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main", FOR_LEAKS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HOLDERS },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: lines of leak:PATTERN", FOR_LEAKS },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
 	  "exit with 1 on this kind or a surer one, or none", FOR_LEAKS },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HOLDERS },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",

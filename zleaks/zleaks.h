@@ -11,8 +11,8 @@
  *                prints them
  *   suppress.c   suppression files
  *   leaks.c      command `leaks`: which groups, how much in all, exit status;
- *                leaks_blocks.c looks at single blocks, leaks_text.c and
- *                leaks_json.c print
+ *                leaks_blocks.c looks at single blocks, leaks_lost.c at what
+ *                was lost when, leaks_text.c and leaks_json.c print
  *   growth.c     command `growth`: the curves; trend.c judges them,
  *                growth_sums.c makes those of zones and threads,
  *                growth_memory.c those of the process, rounds.c those from
@@ -23,6 +23,9 @@
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
+ *   why.c        command `why`; why_chains.c finds what holds what
+ *   roots.c      command `roots`
+ *   holder.c     holders in words
  *   doctor.c     command `doctor`
  *   query.c      command `query`; event_table.c: the events as tables
  *   style.c      colour, spark lines
@@ -62,7 +65,9 @@ enum { /* which commands an option belongs to */
        FOR_HISTORY = 8,
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
-       FOR_DOCTOR = 64
+       FOR_DOCTOR = 64,
+       FOR_WHY = 1 << 16, /* room for others */
+       FOR_ROOTS = 1 << 17
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -102,6 +107,8 @@ int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
+int why_main(const struct settings *, int argc, char **argv);
+int roots_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);

@@ -4,6 +4,7 @@
  */
 #include "blocks.h"
 #include "events.h"
+#include "holders.h"
 #include "marks.h"
 #include "points.h"
 #include "process.h"
@@ -211,7 +212,9 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 		e.status = (p->seg.h.exit_status & 0xff) << 8;
 	}
 	writer_commit(w, 0);
+	holders_take(p, w, c);
 	blocks_write(p, w);
+	holders_losses(p, w);
 	writer_commit(w, 0);
 	if (!w->failed)
 		stacks_write(p, w, c);

@@ -3,6 +3,7 @@
  */
 #include "process.h"
 #include "events.h"
+#include "holders.h"
 #include "report.h"
 #include "sampler.h"
 #include "stacks.h"
@@ -153,6 +154,7 @@ process_free(struct process *p)
 		p->classes[z] = NULL;
 	}
 	stacks_free(p);
+	holders_free(p);
 	free(p->stacks);
 	p->stacks = NULL;
 	p->stack_count = 0;

@@ -76,11 +76,13 @@ struct process {
 	double next_scan;  /* when one is to be asked for */
 	double next_look;  /* .. and when to see whether one has ended */
 	uint32_t scans;	   /* those whose verdicts the report has */
-	uint32_t marks;	   /* of the segment's that were looked at */
 	int kinds_written; /* .. of such a scan */
+	uint32_t marks;	   /* of the segment's that were looked at */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
+
+	struct holders *holders; /* holders.c; NULL: no scan so far */
 
 	/* finish */
 	enum stop_reason stopped;

@@ -9,6 +9,7 @@
 #include "blocks.h"
 #include "events.h"
 #include "hello.h"
+#include "holders.h"
 #include "marks.h"
 #include "message.h"
 #include "pidinfo.h"
@@ -384,6 +385,7 @@ sample_due(struct recorder *r)
 			continue;
 		sample_take(p, &r->writer, 0);
 		stacks_ask(p, &r->catalog);
+		holders_take(p, &r->writer, &r->catalog);
 		look_for_scan(r, p, now);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });

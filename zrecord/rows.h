@@ -30,14 +30,22 @@ ROW(STACK_END,
     "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
     "WHERE stack_id=?1")
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
-	    "stack,thread,t,NULL,kind,fn,weight FROM zrecord_blocks")
+	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
+	    "holder_offset FROM zrecord_blocks")
 ROW(BLOCKS_LOST,
     "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
-    "stack,thread,t,NULL,kind,fn,weight FROM zrecord_blocks "
-    "WHERE kind>=2 LIMIT ?2")
+    "stack,thread,t,NULL,kind,fn,weight,type,holder,holder_offset "
+    "FROM zrecord_blocks WHERE kind>=2 LIMIT ?2")
 ROW(FORGET_BLOCKS, "DELETE FROM block_info WHERE process_id=?1")
 ROW(FORGET_LEAKS, "DELETE FROM leak_stack WHERE process_id=?1")
+ROW(LOSS, "INSERT OR REPLACE INTO loss_info VALUES (?,?,?,?,?)")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
+ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
+ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"
+	  "address,bytes) VALUES (?,?,?,?,?,?,?)")
+ROW(ROOT_SCAN, "INSERT OR REPLACE INTO root_scan VALUES (?,?,?,?,?)")
+ROW(PATH, "INSERT INTO holder_path (steps) VALUES (?)")
+ROW(TYPE, "INSERT INTO type_info (name) VALUES (?)")
 ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
 ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")
 ROW(STACK_SAMPLE, "INSERT INTO stack_sample VALUES (?,?,?,?)")

@@ -67,6 +67,8 @@ zmalloc_record_mark(const char *label)
 	if (mark.label && m->count < m->capacity &&
 	    zm_table_open(m, m->count)) {
 		zm_session.marks[m->count] = mark;
+		/* what is allocated from now on is later than the mark */
+		zm_clock_set(mark.t_ns / 1000000 + 1);
 		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
 		/* what is allocated from now on is later than the mark */
 		zm_clock_set(mark.t_ns / 1000000 + 1);
