@@ -70,8 +70,6 @@ zmalloc_record_mark(const char *label)
 		/* what is allocated from now on is later than the mark */
 		zm_clock_set(mark.t_ns / 1000000 + 1);
 		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
-		/* what is allocated from now on is later than the mark */
-		zm_clock_set(mark.t_ns / 1000000 + 1);
 		done = 0;
 	}
 	zm_unlock(&lock);
