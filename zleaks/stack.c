@@ -266,8 +266,11 @@ stack_json(const struct stack *stack)
 static int
 one_of(const char *name, const char *const *list)
 {
-	for (; name && *list; list++)
-		if (!strcmp(name, *list))
+	/* without the version of a dynamic symbol: @@GLIBC_2.34 */
+	size_t n = name ? strcspn(name, "@") : 0;
+
+	for (; n && *list; list++)
+		if (!strncmp(name, *list, n) && !(*list)[n])
 			return 1;
 	return 0;
 }
