@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # growing.sh - programs whose memory takes a known shape: the verdict is right,
 # and who is behind the growth is named first.  SEEDS=20 runs each kind with so
-# many seeds (2), FROM=n begins at that seed.
+# many seeds (2), FROM=n begins at that seed.  The rule is known to be wrong now
+# and then (docs/GROWTH.md), the more on a busy machine that gives the recorder
+# no time: without SEEDS a wrong verdict gets a second, longer recording.
 . tests/lib.sh
 
 seeds=${SEEDS:-2} from=${FROM:-1}
 
-# look KIND SEED: "GROWING CONFIDENCE FIRST-FUNCTION" of the class of KIND
+# look KIND SEED [MS]: "GROWING CONFIDENCE FIRST-FUNCTION" of the class of KIND
 look()
 {
 	local class=64
 	[ "$1" = request ] && class=48
-	"$ZRECORD" -q --interval 5ms -o "$T/$1.db" -- "$PROGRAMS/growing" "$1" "$2"
+	"$ZRECORD" -q --interval 5ms -o "$T/$1.db" -- "$PROGRAMS/growing" "$@"
 	"$ZLEAKS" growth --json "$T/$1.db" >"$T/$1.json"
 	sqlite3 -batch -separator ' ' :memory: "SELECT
 	    iif(value ->> 'growing', 'yes', 'no'), value ->> 'confidence',
@@ -26,6 +28,9 @@ kind()
 	local seed got wrong='' count=0
 	for ((seed = from; seed < from + seeds; seed++)); do
 		got=$(look "$1" "$seed")
+		if [ -z "${SEEDS-}" ] && [[ $got != "$2 "*" $3" ]]; then
+			got=$(look "$1" "$seed" 4000)
+		fi
 		count=$((count + 1))
 		case $got in
 		"$2 "*" $3") ;;
