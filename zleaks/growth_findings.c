@@ -207,6 +207,10 @@ growth_print_findings(const struct page *page, size_t at, size_t end)
 			print_behind(page, c);
 	}
 	if (left)
-		fprintf(page->out, "%zu more that grow are in the table\n\n",
-			left);
+		fprintf(page->out, "%zu more that grow are in the table%s\n\n",
+			left,
+			g->settings->by == BY_CLASS
+			    ? "; --by=stack adds up what one stack does to "
+			      "many classes"
+			    : "");
 }
