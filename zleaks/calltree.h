@@ -26,8 +26,10 @@ int cost_is_bytes(enum cost);
 struct call_node {
 	const struct frame *frame; /* one of that function; NULL: the root */
 	const char *name;	   /* printable; shared by equal functions */
-	uint64_t self[COSTS], all[COSTS];
+	const uint64_t *self;	   /* [COSTS] of the stacks that end here */
+	uint64_t all[COSTS];
 	uint32_t parent, child, next; /* 0: none */
+	uint32_t children;
 };
 
 struct calltree {
@@ -46,12 +48,18 @@ struct calltree *calltree_read(const struct recording *, struct stacks *,
 			       const struct settings *, int bottom_up);
 void calltree_free(struct calltree *);
 
+/* The same from stacks that the caller chooses. */
+struct calltree *calltree_new(int bottom_up);
+void calltree_add(struct calltree *, const struct stack *,
+		  const uint64_t cost[COSTS]);
+
 /* The children of a node by falling cost; those without cost are left out.
  * Returns their number, the array is the caller's to free. */
 size_t calltree_children(const struct calltree *, uint32_t node, enum cost,
 			 uint32_t **children);
 
-/* Calls fn for each stack that passes, with its costs. */
+/* Calls fn for each stack that passes, with its costs.  With --from or --to
+ * the live bytes are those of that moment, or gained in that time. */
 void calltree_each_stack(const struct recording *, struct stacks *,
 			 const struct settings *,
 			 void (*fn)(void *ctx, const struct process *,
@@ -62,5 +70,8 @@ void calltree_each_stack(const struct recording *, struct stacks *,
 /* Name of a function as trees show it: the function, or module+offset.  The
  * caller's to free. */
 char *call_name(const struct frame *);
+
+/* The same, made once; belongs to the frame. */
+const char *frame_name(struct frame *);
 
 #endif

@@ -20,6 +20,9 @@ struct clock {
 	int64_t *numbers; /* ascending */
 	double *times;
 	size_t count;
+	/* samples that --from and --to left out: the last one before those, or
+	 * UNKNOWN, and the first behind them, or INT64_MAX */
+	int64_t before, after;
 	size_t warm_up;
 	struct trend_grid grid;
 	/* the process as a whole */
@@ -90,6 +93,11 @@ whole(int64_t n)
 {
 	return n < 0 ? 0 : n;
 }
+
+/* Reads, judges and chooses the curves; recording, stacks and settings are
+ * set.  growth_free leaves these three alone. */
+void growth_find(struct growth *);
+void growth_free(struct growth *);
 
 int64_t curve_gain(const struct curve *);
 void curve_point(struct curve *, size_t at, int64_t blocks, int64_t bytes);

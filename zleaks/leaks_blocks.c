@@ -85,13 +85,30 @@ block_query(const struct leaks *l, unsigned kinds)
 	return st;
 }
 
+/* Most blocks of a large report belong to no group that is looked at: a table
+ * of the low bits of the groups' stacks tells so at once. */
+enum { LOW_BITS = 0xffff };
+
+static unsigned char *
+stacks_of(struct slot *slots)
+{
+	unsigned char *wanted = text_alloc(LOW_BITS + 1);
+
+	for (struct slot *s = slots; s; s = s->hh.next)
+		wanted[s->key.stack_id & LOW_BITS] = 1;
+	return wanted;
+}
+
 static void
 read_blocks(const struct leaks *l, struct slot *slots, unsigned kinds)
 {
 	sqlite3_stmt *st = block_query(l, kinds);
+	unsigned char *wanted = stacks_of(slots);
 	struct slot *s = NULL;
 
 	while (recording_step(l->recording, st)) {
+		if (!wanted[column_int(st, 1) & LOW_BITS])
+			continue;
 		struct slot probe = { .key = { column_int(st, 0),
 					       column_int(st, 1),
 					       column_int(st, 2) } };
@@ -101,6 +118,7 @@ read_blocks(const struct leaks *l, struct slot *slots, unsigned kinds)
 		if (s)
 			note_block(s->group, st);
 	}
+	free(wanted);
 	sqlite3_finalize(st);
 }
 

@@ -12,6 +12,8 @@
 #include "blocks.h"
 #include "holders.h"
 
+#include "regions.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,8 @@ enum {
 	TAG_CHUNK = 4096,
 	LOST_MAX = 100000 /* rows of blocks of a process that runs */
 };
+
+#define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
 
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
@@ -44,6 +48,7 @@ struct walk {
 	uint32_t group_count;
 	struct sum *sums; /* [KINDS][p->stack_count] */
 	struct zs_region *regions;
+	struct regions sums_of_regions;
 	uint32_t region_count, region; /* the next one */
 	uint32_t tag, tag_count;       /* the next of this region; all of it */
 	uint32_t chunk_at, chunk_used; /* the tags that have been read */
@@ -103,6 +108,17 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
+/* Did a thread that ran on allocate it after the scan?  A block's time is that
+ * of the kernel's last tick. */
+static int
+is_late(const struct process *p, const struct block *b)
+{
+	const struct zs_header *h = &p->seg.h;
+
+	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
+	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
+}
+
 /* Adds the block of a tag up; 0 when it cannot be one. */
 static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
@@ -115,12 +131,18 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 		p->damaged |= !k->running;
 		return 0;
 	}
+	if (!k->running)
+		regions_block(&k->sums_of_regions, p->memory,
+			      (uint32_t)(r - k->regions), r, b->address,
+			      b->size, b->usable);
 	b->weight =
 	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
 	p->live_blocks += b->weight;
 	p->live_bytes += b->weight * b->size;
-	p->kind_blocks[b->kind] += b->weight;
-	p->kind_bytes[b->kind] += b->weight * b->size;
+	int late = is_late(p, b);
+	*(late ? &p->late_blocks : &p->kind_blocks[b->kind]) += b->weight;
+	*(late ? &p->late_bytes : &p->kind_bytes[b->kind]) +=
+	    b->weight * b->size;
 	holders_of(p, b->address, b->kind, &b->holder);
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
 	if (b->stack_id && k->sums) {
@@ -391,6 +413,8 @@ walk_end(struct walk *k, struct writer *w)
 	while (next_block(k))
 		;
 	write_sums(k, w);
+	if (!k->running)
+		regions_end(&k->sums_of_regions, k->p, k->regions, w);
 	free(k->regions);
 	free(k->groups);
 	free(k->sums);
@@ -404,6 +428,7 @@ forget(struct process *p, struct writer *w)
 	memset(p->kind_blocks, 0, sizeof p->kind_blocks);
 	memset(p->kind_bytes, 0, sizeof p->kind_bytes);
 	p->live_blocks = p->live_bytes = 0;
+	p->late_blocks = p->late_bytes = 0;
 	if (!p->kinds_written)
 		return;
 	writer_row(w, ROW_FORGET_LEAKS, "i", p->id);
@@ -420,6 +445,7 @@ blocks_write(struct process *p, struct writer *w)
 		return;
 	}
 	forget(p, w);
+	regions_begin(&k->sums_of_regions, k->region_count);
 	w->walk = k;
 	writer_row(w, ROW_BLOCKS, "i", p->id);
 	walk_end(k, w);

@@ -79,6 +79,12 @@ struct process {
 	int kinds_written; /* .. of such a scan */
 	uint32_t marks;	   /* of the segment's that were looked at */
 
+	struct memory *memory; /* memory.h; NULL: no look yet */
+	double next_memory;    /* when one is due; .. */
+	double idle_memory;    /* .. if little changed */
+	uint64_t named_events; /* at the last process_progress */
+	int64_t resident;      /* bytes, of the last sample */
+
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
 
@@ -87,8 +93,10 @@ struct process {
 	/* finish */
 	enum stop_reason stopped;
 	uint64_t kind_blocks[5], kind_bytes[5]; /* by enum zs_verdict */
-	uint64_t live_blocks, live_bytes;	/* by tags */
-	uint64_t live_peak;  /* highest live bytes that was seen */
+	uint64_t late_blocks, late_bytes; /* not in these: unscanned because
+					     they came after the leak scan */
+	uint64_t live_blocks, live_bytes; /* by tags */
+	uint64_t live_peak;		  /* highest live bytes that was seen */
 	int64_t frames_cut;  /* stacks with a cut; NO_INTEGER: not counted */
 	char recording[160]; /* as in the report */
 	int complete;
@@ -102,6 +110,10 @@ struct process {
  */
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
+
+/* The same while it runs, for readers of the growing report: when something
+ * has happened, and unless there are very many threads. */
+void process_progress(struct process *, struct writer *);
 
 /* Writes what the names of zones, threads and marks are by now. */
 void process_names(struct process *, struct writer *);

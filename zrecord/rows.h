@@ -32,6 +32,9 @@ ROW(STACK_END,
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
 	    "holder_offset FROM zrecord_blocks")
+ROW(REGION, "INSERT INTO region_info VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
+ROW(MEMORY, "INSERT OR REPLACE INTO memory_info VALUES (?,?,?,?)")
+ROW(FORGET_MEMORY, "DELETE FROM memory_info WHERE process_id=?1")
 ROW(BLOCKS_LOST,
     "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
     "stack,thread,t,NULL,kind,fn,weight,type,holder,holder_offset "
