@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* A look is followed by so many times its own CPU time without one: less when
- * the resident memory has changed by an eighth. */
+ * the resident memory has changed by a sixty-fourth. */
 #define LOOK_SHARE_IDLE 200
 #define LOOK_SHARE	25
 #define LOOK_LEAST	0.05 /* seconds between looks */
@@ -375,7 +375,7 @@ has_changed(const struct process *p)
 {
 	uint64_t then = p->memory ? resident_then(p->memory) : 0;
 	uint64_t now = p->resident > 0 ? (uint64_t)p->resident : then;
-	return (now > then ? now - then : then - now) > then / 8;
+	return (now > then ? now - then : then - now) > then / 64;
 }
 
 void
