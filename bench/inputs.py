@@ -36,15 +36,18 @@ import json, sys
 class Item:
     def __init__(self, d):
         self.name, self.tags = d["name"], [t[:6] for t in d["tags"]]
-data = json.load(open(sys.argv[1]))[:20000]
-index = {}
-for d in data:
-    item = Item(d)
-    for t in item.tags:
-        index.setdefault(t, []).append(item)
-words = sorted(" ".join(sorted(i.name for i in v)) for v in index.values())
-text = json.dumps([{"w": w, "n": len(w)} for w in words])
-assert len(text) > 1000
+def work(path):
+    data = json.load(open(path))[:20000]
+    index = {}
+    for d in data:
+        item = Item(d)
+        for t in item.tags:
+            index.setdefault(t, []).append(item)
+    words = sorted(" ".join(sorted(i.name for i in v)) for v in index.values())
+    text = json.dumps([{"w": w, "n": len(w)} for w in words])
+    assert len(text) > 1000
+for path in sys.argv[1:]:
+    work(path)
 """)
 
 write("work.lua", """
@@ -79,7 +82,7 @@ die unless $n > 1000;
 def repository():
     """A git fast-import stream: a history of small changes to 150 files."""
     files = [["line %d of file %d" % (n, f) for n in range(120)] for f in range(150)]
-    for commit in range(600):
+    for commit in range(1300):
         message = "change %d" % commit
         yield "commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata %d\n%s\n" % (
             1700000000 + commit, len(message), message)

@@ -29,16 +29,18 @@ def cc1():
 
 def programs():
     python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else "python3"
-    yield "python", [python, "-S", tmp + "/work.py", tmp + "/big.json"], {"PYTHONMALLOC": "malloc"}
-    yield "sqlite3", ["sqlite3", ":memory:", ".read %s/big.sql" % tmp], {}
+    json, xml = tmp + "/big.json", tmp + "/big.xml"
+    yield "python", [python, "-S", tmp + "/work.py", json, json], {"PYTHONMALLOC": "malloc"}
+    sql = ".read %s/big.sql" % tmp
+    yield "sqlite3", ["sqlite3", ":memory:", sql, "drop table t", sql], {}
     if cc1():
-        yield "cc1", [cc1(), "-quiet", "-O1", tmp + "/big.c", "-o", tmp + "/big.s"], {}
-    yield "jq", ["jq", "-c", ".[].tags", tmp + "/big.json"], {}
+        yield "cc1", [cc1(), "-quiet", "-O1", tmp + "/small.c", "-o", tmp + "/small.s"], {}
+    yield "jq", ["jq", "-c", ".[].tags"] + 7 * [json], {}
     if os.path.isdir(tmp + "/repo"):
         yield "git-log", ["git", "-C", tmp + "/repo", "log", "-p", "--stat"], {}
-    yield "xmllint", ["xmllint", "--noout", tmp + "/big.xml"], {}
+    yield "xmllint", ["xmllint", "--noout", xml, xml, xml], {}
     if os.path.exists(tmp + "/maps"):
-        yield "maps", [tmp + "/maps"], {}
+        yield "maps", [tmp + "/maps", "650000"], {}
 
 
 def cpu(command, env):

@@ -11,10 +11,13 @@
 
 #include <sqlite3.h>
 
+/* What process.recording says until the end. */
+#define REPORT_UNFINISHED \
+	"not finished: still running, or the recorder was killed"
 /*
- * What process.recording says of a program that went on as another one by
- * exec: its memory is gone, no scan could judge it, and the next row with the
- * same pid goes on.  Nothing is missing from the record itself.
+ * What process.recording says of a program that went on as another one by exec
+ * where no scan could come before that: its memory is gone, and the next row
+ * with the same pid goes on.  Nothing is missing from the record itself.
  */
 #define REPORT_REPLACED "exec'ed another program before a leak scan"
 

@@ -63,7 +63,8 @@ print_process(const struct page *page, const struct process *p)
 		units_share(text, r->places_resolved, r->places));
 	print_count(out, p->allocations, "allocation");
 	print_bytes(out, "peak", p->peak_bytes);
-	print_bytes(out, "live at the end", p->live_bytes);
+	print_bytes(out, process_unfinished(p) ? "live now" : "live at the end",
+		    p->live_bytes);
 	print_bytes(out, "all estimated from one allocation in",
 		    r->sample_bytes);
 	if (p->scan_threads_missed > 0)
@@ -101,8 +102,10 @@ print_summary(const struct page *page, const struct section *s)
 						       { "blocks", 1 },
 						       { "stacks", 1 },
 						       { "", 0 } };
-	static const char *const notes[KIND_COUNT] = {
-		"live when it ended without a scan", "still in use at the end",
+	const char *const notes[KIND_COUNT] = {
+		"live when it ended without a scan",
+		process_unfinished(s->process) ? "still in use"
+					       : "still in use at the end",
 		"only the inside of a block is pointed to",
 		"lost together with definite ones",
 		"nothing points to them any more"
@@ -114,8 +117,10 @@ print_summary(const struct page *page, const struct section *s)
 	struct table *t = table_new(columns, 5, "  ");
 
 	/* no scan: then nothing is known of the other kinds, not even 0 */
-	int scanned = process_complete(s->process) ||
-		      s->kinds[KIND_UNSCANNED].blocks == 0;
+	int scanned =
+	    process_complete(s->process) ||
+	    (s->kinds[KIND_UNSCANNED].blocks == 0 &&
+	     !(process_unfinished(s->process) && isnan(s->process->scan_t)));
 	for (int k = KIND_COUNT - 1; k >= 0; k--)
 		if (k == KIND_UNSCANNED ? s->kinds[k].blocks > 0
 					: scanned || s->kinds[k].blocks > 0)

@@ -97,7 +97,16 @@ process_complete(const struct process *p)
 int
 process_replaced(const struct process *p)
 {
+	/* an end without a status: the process went on */
+	if (process_complete(p) && !isnan(p->ended))
+		return p->exit_code == UNKNOWN && p->signal == UNKNOWN;
 	return p->recording && !strcmp(p->recording, REPORT_REPLACED);
+}
+
+int
+process_unfinished(const struct process *p)
+{
+	return p->recording && !strcmp(p->recording, REPORT_UNFINISHED);
 }
 
 double

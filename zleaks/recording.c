@@ -10,8 +10,10 @@
  */
 #include "zleaks.h"
 
+#include "message.h"
 #include "report.h"
 #include "text.h"
+#include "units.h"
 
 #include <errno.h>
 #include <math.h>
@@ -177,7 +179,8 @@ read_process(struct process *p, sqlite3_stmt *st)
 				   &p->frames_cut,
 				   &p->scan_threads,
 				   &p->scan_threads_missed,
-				   &p->threads };
+				   &p->threads,
+				   &p->judged_blocks };
 	double *const real[] = { &p->started,	   &p->ended,	&p->scan_t,
 				 &p->scan_seconds, &p->first_t, &p->last_t };
 	int column = 0;
@@ -201,6 +204,8 @@ read_processes(struct recording *r, int64_t pid)
 	       " scan_threads_missed,"
 	       " (SELECT count(*) FROM thread_info t"
 	       "  WHERE t.process_id = p.process_id),"
+	       " (SELECT sum(blocks) FROM leak_stack l"
+	       "  WHERE l.process_id = p.process_id),"
 	       " started, ended, scan_t, scan_seconds,"
 	       " (SELECT t FROM sample s WHERE s.process_id = p.process_id"
 	       "  ORDER BY sample LIMIT 1),"
@@ -242,6 +247,32 @@ recording_process(const struct recording *r, int64_t id)
 
 /* ---- what is missing -------------------------------------------------- */
 
+/* A program that runs has the kinds of a moment, if any. */
+static void
+still_running(struct recording *r, const struct process *q)
+{
+	char text[UNITS_BYTES], n[32];
+	int64_t young = q->live_blocks - q->judged_blocks;
+
+	if (isnan(q->scan_t))
+		problem_add(r, q,
+			    "still running, no leak scan so far: kinds are not "
+			    "known (zrecord --scan-every)");
+	else if (q->live_blocks == UNKNOWN || q->judged_blocks == UNKNOWN ||
+		 young <= 0)
+		problem_add(r, q,
+			    "still running: kinds are of the leak scan "
+			    "at %s",
+			    units_time(text, q->scan_t));
+	else
+		problem_add(r, q,
+			    "still running: kinds are of the leak scan at %s; "
+			    "%s block%s came since",
+			    units_time(text, q->scan_t),
+			    message_number(n, sizeof n, (uint64_t)young),
+			    young == 1 ? "" : "s");
+}
+
 static void
 find_problems(struct recording *r, const struct progress *p)
 {
@@ -259,6 +290,9 @@ find_problems(struct recording *r, const struct progress *p)
 		const struct process *q = &r->processes[i];
 		if (!q->recording || !*q->recording)
 			problem_add(r, q, "state of the recording unknown");
+		else if (!p->finished && p->recorder_alive && isnan(q->ended) &&
+			 process_unfinished(q))
+			still_running(r, q);
 		else if (!process_complete(q) && !process_replaced(q))
 			problem_add(r, q, "%s", q->recording);
 		else if (q->lost_events > 0)

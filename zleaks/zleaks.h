@@ -25,6 +25,8 @@
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
  *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
  *                who holds memory, classes_text.c and classes_json.c print
+ *   live.c       command `top`; live_text.c prints it, live_screen.c keeps it
+ *                on a terminal
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
@@ -41,6 +43,7 @@
 #ifndef ZLEAKS_H
 #define ZLEAKS_H
 
+#include "completion.h"
 #include "failon.h"
 #include "message.h"
 #include "output.h"
@@ -82,9 +85,11 @@ struct settings {
 	const char *thread; /* name or number, NULL: all */
 	int64_t pid;	    /* 0: all */
 	const char *suppressions, *output;
-	const char *from, *to; /* moments, see moment.h; NULL: not given */
+	const char *completion; /* of the build: a shell */
+	const char *from, *to;	/* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
+	int by_given;
 	int cost;	    /* enum cost */
 	const char *format; /* settings_format */
 	int limits;
@@ -113,6 +118,7 @@ int suppress_main(const struct settings *, int argc, char **argv);
 int diff_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
+int top_main(const struct settings *, int argc, char **argv);
 int threads_main(const struct settings *, int argc, char **argv);
 int classes_main(const struct settings *, int argc, char **argv);
 
@@ -125,6 +131,9 @@ void settings_help(FILE *, unsigned group);
  * option, or FORMAT_BAD with a message. */
 int settings_format(const struct settings *, const char *const *formats);
 enum { FORMAT_NONE = -1, FORMAT_BAD = -2 };
+/* Prints completion for that shell; -1: message written. */
+int settings_completion(FILE *, const char *shell,
+			const struct completion_command *);
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
 /* -1 with a message when both --json and --csv were given. */
@@ -142,6 +151,7 @@ struct process {
 	int64_t allocations, frees, bytes_allocated, live_blocks, live_bytes;
 	int64_t peak_bytes, lost_events, frames_cut, scan_threads;
 	int64_t scan_threads_missed, threads;
+	int64_t judged_blocks; /* that have a kind */
 };
 
 struct problem {
@@ -206,6 +216,8 @@ char *process_end(const struct process *, char *buf, size_t bytes);
 int process_complete(const struct process *);
 /* It went on as another program by exec: its own row in the report. */
 int process_replaced(const struct process *);
+/* Its recorder has not seen its end. */
+int process_unfinished(const struct process *);
 /* Wall-clock seconds it ran, NAN when unknown. */
 double process_duration(const struct process *);
 

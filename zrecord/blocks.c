@@ -11,23 +11,21 @@
  */
 #include "blocks.h"
 
-#include "memory.h"
+#include "regions.h"
 
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-enum { KINDS = ZS_DEFINITE + 1, TAG_CHUNK = 4096 };
+enum {
+	KINDS = ZS_DEFINITE + 1,
+	TAG_CHUNK = 4096,
+	LOST_MAX = 100000 /* rows of blocks of a process that runs */
+};
 
 #define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
 
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
-};
-
-/* What the live blocks of one region are. */
-struct region_sum {
-	uint64_t blocks, bytes, usable, pages;
-	uint64_t behind; /* the first page that is not yet counted */
 };
 
 /* One live block, decoded. */
@@ -43,13 +41,12 @@ struct block {
 struct walk {
 	struct process *p;
 	int failed;		 /* the report is not being written any more */
+	int running;		 /* the program changes what we read */
 	struct zs_group *groups; /* sorted by leader */
 	uint32_t group_count;
 	struct sum *sums; /* [KINDS][p->stack_count] */
 	struct zs_region *regions;
-	struct region_sum *region_sums;
-	uint64_t live_resident, slack_resident; /* bytes */
-	uint64_t page;
+	struct regions sums_of_regions;
 	uint32_t region_count, region; /* the next one */
 	uint32_t tag, tag_count;       /* the next of this region; all of it */
 	uint32_t chunk_at, chunk_used; /* the tags that have been read */
@@ -120,31 +117,6 @@ is_late(const struct process *p, const struct block *b)
 	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
 }
 
-/* Blocks of a region come in the order of their addresses. */
-static void
-add_to_region(struct walk *k, const struct zs_region *r)
-{
-	const struct block *b = &k->block;
-	uint32_t i = (uint32_t)(r - k->regions);
-	uint64_t middle = b->address + b->size, end = b->address + b->usable;
-	if (!k->region_sums || middle > end || end < b->address)
-		return;
-	struct region_sum *s = &k->region_sums[i];
-	s->blocks++;
-	s->bytes += b->size;
-	s->usable += b->usable;
-	uint64_t first = b->address / k->page, behind = (end - 1) / k->page + 1;
-	if (first < s->behind)
-		first = s->behind;
-	if (behind > first) {
-		s->pages += behind - first;
-		s->behind = behind;
-	}
-	const struct memory *m = k->p->memory;
-	k->live_resident += memory_resident(m, i, r, b->address, middle);
-	k->slack_resident += memory_resident(m, i, r, middle, end);
-}
-
 /* Adds the block of a tag up; 0 when it cannot be one. */
 static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
@@ -154,10 +126,13 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 	struct process *p = k->p;
 	decode(r, i, tag, b);
 	if (b->kind >= KINDS || b->usable == 0) {
-		p->damaged = 1;
+		p->damaged |= !k->running;
 		return 0;
 	}
-	add_to_region(k, r);
+	if (!k->running)
+		regions_block(&k->sums_of_regions, p->memory,
+			      (uint32_t)(r - k->regions), r, b->address,
+			      b->size, b->usable);
 	b->weight =
 	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
 	p->live_blocks += b->weight;
@@ -176,7 +151,7 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 			add_group(k, b->address, sum);
 	}
 	/* on a full disk no stack has a row any more */
-	if (!b->stack_id && !k->failed)
+	if (!b->stack_id && !k->failed && !k->running)
 		p->damaged = 1;
 	return 1;
 }
@@ -208,7 +183,7 @@ next_chunk(struct walk *k)
 	if (part == 0)
 		return 0;
 	if (segment_read(&k->p->seg, off, k->tags, part * sizeof *k->tags)) {
-		k->p->damaged = 1;
+		k->p->damaged |= !k->running;
 		return 0;
 	}
 	k->chunk_at = k->tag;
@@ -375,7 +350,9 @@ static void
 write_sums(const struct walk *k, struct writer *w)
 {
 	const struct process *p = k->p;
-	for (unsigned kind = 0; k->sums && kind < KINDS; kind++)
+	/* while it runs, unscanned ones are younger than the scan */
+	unsigned first = k->running ? ZS_REACHABLE : ZS_UNSCANNED;
+	for (unsigned kind = first; k->sums && kind < KINDS; kind++)
 		for (uint32_t i = 1; i < p->stack_count; i++) {
 			const struct sum *s =
 			    &k->sums[(size_t)kind * p->stack_count + i];
@@ -387,31 +364,6 @@ write_sums(const struct walk *k, struct writer *w)
 				   (int64_t)s->indirect_blocks,
 				   (int64_t)s->indirect_bytes);
 		}
-}
-
-/* What is known of regions as a whole. */
-static void
-write_regions(const struct walk *k, struct writer *w)
-{
-	for (uint32_t i = 0; i < k->region_count; i++) {
-		const struct zs_region *r = &k->regions[i];
-		const struct region_sum *s =
-		    k->region_sums ? &k->region_sums[i] : NULL;
-		/* what the logger allocates has no tags */
-		int known = s && r->zone != ZS_ZONE_LOGGER;
-		uint64_t resident = memory_region(k->p->memory, i, r);
-		if (r->tier == ZS_TIER_NONE || r->tier > ZS_TIER_LARGE)
-			continue;
-		writer_row(w, ROW_REGION, "iiiiiiiiiiii", k->p->id, (int64_t)i,
-			   (int64_t)r->zone, (int64_t)r->tier, (int64_t)r->base,
-			   (int64_t)r->bytes, (int64_t)r->quantum,
-			   known ? (int64_t)s->blocks : NO_INTEGER,
-			   known ? (int64_t)s->bytes : NO_INTEGER,
-			   known ? (int64_t)s->usable : NO_INTEGER,
-			   known ? (int64_t)s->pages : NO_INTEGER,
-			   resident != UINT64_MAX ? (int64_t)resident
-						  : NO_INTEGER);
-	}
 }
 
 static struct walk *
@@ -430,11 +382,38 @@ walk_new(struct process *p, const struct writer *w)
 		qsort(k->groups, k->group_count, sizeof *k->groups, by_leader);
 	k->regions =
 	    segment_table(&p->seg, &p->seg.h.regions, &k->region_count);
-	k->page = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (k->region_count)
-		k->region_sums =
-		    calloc(k->region_count, sizeof *k->region_sums);
 	return k;
+}
+
+static void
+walk_end(struct walk *k, struct writer *w)
+{
+	/* what the report did not take counts all the same */
+	w->walk = NULL;
+	k->failed = 1;
+	while (next_block(k))
+		;
+	write_sums(k, w);
+	if (!k->running)
+		regions_end(&k->sums_of_regions, k->p, k->regions, w);
+	free(k->regions);
+	free(k->groups);
+	free(k->sums);
+	free(k);
+}
+
+/* Of an earlier scan, while it ran. */
+static void
+forget(struct process *p, struct writer *w)
+{
+	memset(p->kind_blocks, 0, sizeof p->kind_blocks);
+	memset(p->kind_bytes, 0, sizeof p->kind_bytes);
+	p->live_blocks = p->live_bytes = 0;
+	if (!p->kinds_written)
+		return;
+	writer_row(w, ROW_FORGET_LEAKS, "i", p->id);
+	writer_row(w, ROW_FORGET_BLOCKS, "i", p->id);
+	p->kinds_written = 0;
 }
 
 void
@@ -445,19 +424,23 @@ blocks_write(struct process *p, struct writer *w)
 		p->damaged = 1;
 		return;
 	}
+	forget(p, w);
+	regions_begin(&k->sums_of_regions, k->region_count);
 	w->walk = k;
 	writer_row(w, ROW_BLOCKS, "i", p->id);
-	w->walk = NULL;
-	/* what the report did not take counts all the same */
-	k->failed = 1;
-	while (next_block(k))
-		;
-	write_sums(k, w);
-	write_regions(k, w);
-	memory_write(p, w, k->live_resident, k->slack_resident);
-	free(k->region_sums);
-	free(k->regions);
-	free(k->groups);
-	free(k->sums);
-	free(k);
+	walk_end(k, w);
+}
+
+void
+blocks_scanned(struct process *p, struct writer *w)
+{
+	struct walk *k = walk_new(p, w);
+	if (!k)
+		return;
+	forget(p, w);
+	k->running = 1;
+	w->walk = k;
+	writer_row(w, ROW_BLOCKS_LOST, "ii", p->id, (int64_t)LOST_MAX);
+	walk_end(k, w);
+	p->kinds_written = 1;
 }

@@ -16,4 +16,11 @@ int blocks_table(struct writer *w);
  */
 void blocks_write(struct process *p, struct writer *w);
 
+/*
+ * The same for a process that runs, after a scan in it: sums by kind and stack
+ * of the blocks that the scan saw, and a row for each of those that are lost,
+ * up to a bound.  Takes the place of what an earlier scan left.
+ */
+void blocks_scanned(struct process *p, struct writer *w);
+
 #endif

@@ -59,12 +59,12 @@ write_zones(const struct process *p, struct writer *w)
 }
 
 static void
-write_marks(const struct process *p, struct writer *w)
+write_marks(struct process *p, struct writer *w)
 {
 	uint32_t n;
 	const struct segment *seg = &p->seg;
 	struct zs_mark *m = segment_table(seg, &seg->h.marks, &n);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = p->marks; i < n; i++) {
 		char *label = segment_string(seg, m[i].label, LABEL_MAX);
 		if (!label)
 			continue;
@@ -73,7 +73,16 @@ write_marks(const struct process *p, struct writer *w)
 			   label);
 		free(label);
 	}
+	p->marks = n;
 	free(m);
+}
+
+void
+process_names(struct process *p, struct writer *w)
+{
+	write_zones(p, w);
+	write_threads(p, w);
+	write_marks(p, w);
 }
 
 /* What only some recordings have. */
@@ -237,7 +246,8 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	writer_commit(w, 0);
 	events_close(p, w);
 	if (reason != STOP_ENDED && reason != STOP_EXEC) {
-		p->next_look = 0; /* it runs on: see it as it is now */
+		p->next_memory = p->idle_memory =
+		    0; /* it runs on: see it now */
 		memory_look(p);
 	}
 	sample_take(p, w, 1);
@@ -252,11 +262,12 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	writer_commit(w, 0);
 	if (!w->failed)
 		stacks_write(p, w, c);
-	write_zones(p, w);
-	write_threads(p, w);
-	write_marks(p, w);
+	process_names(p, w);
 	points_write(p, w);
 	write_particulars(p, w);
+	if (p->seg.h.scan_pause_ns)
+		writer_row(w, ROW_META, "td", "scan_pause_s",
+			   (double)p->seg.h.scan_pause_ns * 1e-9);
 	sample_totals(p, w);
 	process_status(p, w, e);
 	if (w->refused != refused)

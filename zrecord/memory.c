@@ -17,8 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_SHARE 200
-#define LOOK_LEAST 0.05 /* seconds between looks */
+/* A look is followed by so many times its own CPU time without one: less when
+ * the resident memory has changed by an eighth. */
+#define LOOK_SHARE_IDLE 200
+#define LOOK_SHARE	25
+#define LOOK_LEAST	0.05 /* seconds between looks */
 enum {
 	OWN_MAX = 1 << 16,   /* entries of the table in the process */
 	PAGES_READ = 4096,   /* of pagemap at a time */
@@ -357,16 +360,35 @@ cpu_seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+static uint64_t
+resident_then(const struct memory *m)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < PARTS; i++)
+		sum += m->part[i];
+	return sum;
+}
+
+static int
+has_changed(const struct process *p)
+{
+	uint64_t then = p->memory ? resident_then(p->memory) : 0;
+	uint64_t now = p->resident > 0 ? (uint64_t)p->resident : then;
+	return (now > then ? now - then : then - now) > then / 8;
+}
+
 void
 memory_look(struct process *p)
 {
 	double begin = seconds_now(), cpu = cpu_seconds();
-	if (begin < p->next_look)
+	if (begin < p->next_memory ||
+	    (begin < p->idle_memory && !has_changed(p)))
 		return;
 	struct memory *m = look(p);
-	double pause = (cpu_seconds() - cpu) * LOOK_SHARE;
-	p->next_look =
-	    seconds_now() + (pause > LOOK_LEAST ? pause : LOOK_LEAST);
+	double end = seconds_now();
+	cpu = cpu_seconds() - cpu;
+	p->next_memory = end + LOOK_LEAST + cpu * LOOK_SHARE;
+	p->idle_memory = end + LOOK_LEAST + cpu * LOOK_SHARE_IDLE;
 	if (!m)
 		return; /* the last one still tells something */
 	m->t = begin - p->start;
@@ -443,13 +465,11 @@ memory_write(const struct process *p, struct writer *w, uint64_t live,
 						  "files",     "stack",
 						  "anonymous", "shared" };
 	const struct memory *m = p->memory;
-	uint64_t sum = 0, heap;
+	uint64_t heap;
 	if (!m)
 		return;
 	heap = m->part[PART_HEAP];
-	for (int i = 0; i < PARTS; i++)
-		sum += m->part[i];
-	row(p, w, "rss", sum);
+	row(p, w, "rss", resident_then(m));
 	/* blocks that have no tag look free */
 	if (!p->seg.h.sample_bytes && live + slack <= heap) {
 		row(p, w, "live", live);

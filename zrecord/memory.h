@@ -8,8 +8,9 @@
  * moment.
  *
  * Looks cost the process nothing but the kernel's read lock on its mappings,
- * and us at most 1/LOOK_SHARE of the time: after one that took long the next
- * one comes later.  None can be taken of a process that has ended.
+ * and us half a percent of a CPU, 4 percent while its memory grows or shrinks:
+ * after one that took long the next one comes later.  None can be taken of a
+ * process that has ended.
  */
 #ifndef ZRECORD_MEMORY_H
 #define ZRECORD_MEMORY_H
@@ -33,7 +34,7 @@ struct memory; /* what the last look saw */
 /* When the first look at a process is due, in seconds. */
 #define MEMORY_FIRST_LOOK 0.02
 
-/* Looks, when a look is due.  Sets p->next_look. */
+/* Looks, when a look is due.  Sets p->next_memory. */
 void memory_look(struct process *);
 
 /*

@@ -4,6 +4,7 @@
 #include "process.h"
 #include "events.h"
 #include "memory.h"
+#include "report.h"
 #include "sampler.h"
 #include "stacks.h"
 #include "utf8.h"
@@ -57,11 +58,10 @@ write_process(struct process *p, struct writer *w)
 	char *exe = segment_string(&p->seg, h->exe, PATH_LIMIT);
 	if (exe)
 		utf8_clean(exe);
-	p->id = writer_row(
-	    w, ROW_PROCESS, "iitttdt", (int64_t)p->pid, (int64_t)h->ppid,
-	    command, exe, cause_name(h->cause),
-	    (double)h->start_realtime_ns * 1e-9,
-	    "not finished: still running, or the recorder was killed");
+	p->id =
+	    writer_row(w, ROW_PROCESS, "iitttdt", (int64_t)p->pid,
+		       (int64_t)h->ppid, command, exe, cause_name(h->cause),
+		       (double)h->start_realtime_ns * 1e-9, REPORT_UNFINISHED);
 	free(command);
 	free(exe);
 }
@@ -109,7 +109,7 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 		p->exe_dev = st.st_dev;
 		p->exe_ino = st.st_ino;
 	}
-	p->next_look = p->next_sample + MEMORY_FIRST_LOOK;
+	p->next_memory = p->next_sample + MEMORY_FIRST_LOOK;
 	p->history = events_open(p);
 	p->next_history = p->next_sample;
 	write_process(p, w);

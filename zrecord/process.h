@@ -57,7 +57,7 @@ struct process {
 
 	/* sampler */
 	double start; /* monotonic seconds of the session's zero */
-	double next_sample;
+	double next_sample, next_tick;
 	double interval;
 	uint32_t samples;      /* number of the next one, in steps */
 	uint32_t step;	       /* from one sample to the next; see thin.h */
@@ -71,8 +71,16 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
+	double next_scan;  /* when one is to be asked for */
+	double next_look;  /* .. and when to see whether one has ended */
+	uint32_t scans;	   /* those whose verdicts the report has */
+	uint32_t marks;	   /* that the report has */
+	int kinds_written; /* .. of such a scan */
+
 	struct memory *memory; /* memory.h; NULL: no look yet */
-	double next_look;
+	double next_memory,
+	    idle_memory;  /* when one is due; if little changed */
+	int64_t resident; /* bytes, of the last sample */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
@@ -97,6 +105,9 @@ struct process {
  */
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
+
+/* Writes what the names of zones, threads and marks are by now. */
+void process_names(struct process *, struct writer *);
 
 /* Has the target write no more.  Returns whether it said so. */
 int process_halt(struct process *);

@@ -6,6 +6,7 @@
  * come.
  */
 #include "recorder.h"
+#include "blocks.h"
 #include "events.h"
 #include "hello.h"
 #include "memory.h"
@@ -31,7 +32,9 @@
 #define SHOWN_AFTER   0.05 /* .. and until a new process can be seen */
 #define HELLO_TIMEOUT 5.0  /* for a connection to say who it is */
 #define EXIT_PATIENCE 1.0  /* for processes that are just exiting */
+#define TICK	      0.1  /* for the times of events, see session.h */
 #define POLL_PIDS     0.05 /* where there are no pidfds */
+#define SCAN_LOOK     0.2  /* between looks whether a scan has ended */
 #define ATTACH_LOOK   0.1  /* between looks whether an attach failed */
 #define ATTACH_QUIET  1.0  /* until the user is told that we wait */
 
@@ -339,6 +342,41 @@ history_due(struct recorder *r)
 			    events_take(p, &r->writer) + seconds_now();
 }
 
+/* Takes in what a scan found, and asks for the next: the program answers with
+ * its next allocation or free. */
+static void
+look_for_scan(struct recorder *r, struct process *p, double now)
+{
+	const struct zs_header *h = &p->seg.h;
+	double every = r->settings->scan_every;
+	if (h->scans_done != p->scans) {
+		p->scans = h->scans_done;
+		sample_stack_rows(p, &r->writer);
+		blocks_scanned(p, &r->writer);
+		process_names(p, &r->writer);
+	}
+	if (every <= 0 || h->state != ZS_RUNNING)
+		return;
+	if (now >= p->next_scan) {
+		if (p->next_scan > 0 && h->request == ZS_REQUEST_NONE)
+			segment_request(&p->seg, ZS_REQUEST_SCAN);
+		p->next_scan = (p->next_scan > 0 ? now : p->start) + every;
+	}
+	p->next_look = now + (every < SCAN_LOOK ? every : SCAN_LOOK);
+}
+
+/* Scans that were asked for; those that the program makes itself are seen when
+ * a sample is taken. */
+static void
+scans_due(struct recorder *r)
+{
+	double now = seconds_now();
+	for (struct process *p = r->processes; p; p = p->next)
+		if (r->settings->scan_every > 0 && p->stopped == STOP_RUNNING &&
+		    p->next_look <= now && segment_refresh(&p->seg) == 0)
+			look_for_scan(r, p, now);
+}
+
 static void
 looks_due(struct recorder *r)
 {
@@ -356,6 +394,7 @@ sample_due(struct recorder *r)
 			continue;
 		sample_take(p, &r->writer, 0);
 		stacks_ask(p, &r->catalog);
+		look_for_scan(r, p, now);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
 		else if (p->seg.h.state == ZS_STOPPED)
@@ -374,6 +413,18 @@ sample_due(struct recorder *r)
 	writer_commit(&r->writer, 0);
 }
 
+static void
+tick_due(struct recorder *r)
+{
+	double now = seconds_now();
+	for (struct process *p = r->processes; p; p = p->next) {
+		if (p->stopped != STOP_RUNNING || p->next_tick > now)
+			continue;
+		segment_tick(&p->seg);
+		p->next_tick = now + TICK;
+	}
+}
+
 /* Seconds until something is to be done without any event. */
 static double
 next_deadline(const struct recorder *r)
@@ -384,11 +435,15 @@ next_deadline(const struct recorder *r)
 			continue;
 		if (p->next_sample < next)
 			next = p->next_sample;
+		if (p->next_tick < next)
+			next = p->next_tick;
 		/* later ones come with samples */
-		if (!p->memory && p->next_look < next)
-			next = p->next_look;
+		if (!p->memory && p->next_memory < next)
+			next = p->next_memory;
 		if (p->history && p->next_history < next)
 			next = p->next_history;
+		if (r->settings->scan_every > 0 && p->next_look < next)
+			next = p->next_look;
 		if (p->pidfd < 0 && now + POLL_PIDS < next)
 			next = now + POLL_PIDS;
 	}
@@ -563,7 +618,9 @@ recorder_run(struct recorder *r)
 		take_in(r);
 		if (s->serve_fd >= 0 || r->attach.pid || r->command)
 			finish_ended(r);
+		tick_due(r);
 		history_due(r);
+		scans_due(r);
 		sample_due(r);
 		looks_due(r);
 		follow_stop(r);

@@ -33,6 +33,12 @@ ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight FROM zrecord_blocks")
 ROW(REGION, "INSERT INTO region_info VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
 ROW(MEMORY, "INSERT INTO memory_info VALUES (?,?,?,?)")
+ROW(BLOCKS_LOST,
+    "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
+    "stack,thread,t,NULL,kind,fn,weight FROM zrecord_blocks "
+    "WHERE kind>=2 LIMIT ?2")
+ROW(FORGET_BLOCKS, "DELETE FROM block_info WHERE process_id=?1")
+ROW(FORGET_LEAKS, "DELETE FROM leak_stack WHERE process_id=?1")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SAMPLE, "INSERT INTO sample VALUES (?,?,?,?,?,?,?)")
 ROW(CLASS_SAMPLE, "INSERT INTO class_sample VALUES (?,?,?,?,?,?,?,?)")

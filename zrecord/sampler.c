@@ -235,6 +235,17 @@ sample_stacks(struct process *p, struct writer *w, int last)
 }
 
 void
+sample_stack_rows(struct process *p, struct writer *w)
+{
+	uint32_t n = segment_count(&p->seg, &p->seg.h.stacks);
+	if (grow_states(p, n) != 0)
+		return;
+	for (uint32_t i = 1; i < n; i++)
+		if (!p->stacks[i].id)
+			p->stacks[i].id = writer_row(w, ROW_STACK, "i", p->id);
+}
+
+void
 sample_take(struct process *p, struct writer *w, int last)
 {
 	double now = seconds_now();
@@ -250,11 +261,11 @@ sample_take(struct process *p, struct writer *w, int last)
 	if (live > p->live_peak)
 		p->live_peak = live;
 	double t = now - p->start;
+	p->resident = resident_bytes(p->pid);
 	writer_row(w, ROW_SAMPLE, "iidiiii", p->id, (int64_t)p->samples,
 		   t > 0 ? t : 0.0,
 		   (int64_t)minus(p->total.allocations, p->total.frees),
-		   (int64_t)live, resident_bytes(p->pid),
-		   mapped_bytes(&p->seg));
+		   (int64_t)live, p->resident, mapped_bytes(&p->seg));
 	if (w->refused != refused)
 		p->damaged = 1;
 	p->samples += p->step;

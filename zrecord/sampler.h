@@ -19,6 +19,9 @@ enum { SAMPLES_MAX = 240, SAMPLES_LEAST = 32, STACK_ROWS_PER_STEP = 250000 };
 /* Takes a sample now. */
 void sample_take(struct process *, struct writer *, int last);
 
+/* Gives each stack there is a row. */
+void sample_stack_rows(struct process *, struct writer *);
+
 /* Makes p->stacks long enough for that stack.  0, or -1 out of memory or when
  * there can be no such stack. */
 int sample_stack_state(struct process *, uint32_t stack);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int
@@ -59,6 +60,8 @@ check_header(const struct zs_header *h, uint64_t bytes)
 		{ &h->modules, sizeof(struct zs_module) },
 		{ &h->groups, sizeof(struct zs_group) },
 		{ &h->marks, sizeof(struct zs_mark) },
+		{ &h->scans, sizeof(struct zs_scan) },
+		{ &h->graph, sizeof(uint64_t) },
 	};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		if (tables[i].t->capacity &&
@@ -108,6 +111,23 @@ segment_request(const struct segment *s, uint32_t request)
 {
 	(void)!pwrite(s->fd, &request, sizeof request,
 		      offsetof(struct zs_header, request));
+}
+
+void
+segment_tick(const struct segment *s)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	uint64_t ms = (ns - s->h.start_monotonic_ns) / 1000000;
+	uint32_t to = (uint32_t)ms, was = 0;
+	if (ns < s->h.start_monotonic_ns || ms > UINT32_MAX ||
+	    pread(s->fd, &was, sizeof was,
+		  offsetof(struct zs_header, now_ms)) != sizeof was)
+		return;
+	if (was < to)
+		(void)!pwrite(s->fd, &to, sizeof to,
+			      offsetof(struct zs_header, now_ms));
 }
 
 /* Memory that the segment really has: no table can hold more than that. */

@@ -36,6 +36,9 @@ int segment_refresh(struct segment *s);
 /* Tells the target what is wanted of it: enum zs_request. */
 void segment_request(const struct segment *, uint32_t request);
 
+/* Sets the time that the target gives to its events. */
+void segment_tick(const struct segment *);
+
 /* Copies n bytes at off.  0, or -1 when they are not all inside. */
 int segment_read(const struct segment *, uint64_t off, void *buf, size_t n);
 

@@ -2,6 +2,7 @@
  * settings.c - see settings.h.
  */
 #include "settings.h"
+#include "completion.h"
 #include "libzmalloc/logger/session.h"
 #include "message.h"
 
@@ -25,7 +26,8 @@ enum option_id {
 	OPT_HISTORY,
 	OPT_SAMPLE,
 	OPT_PID,
-	OPT_SCAN_EVERY /* not in this version */
+	OPT_COMPLETION, /* of the build */
+	OPT_SCAN_EVERY
 };
 
 const struct option_def zrecord_options[] = {
@@ -35,6 +37,8 @@ const struct option_def zrecord_options[] = {
 	  "keep every allocation and free, with both stacks", 0 },
 	{ OPT_INTERVAL, 0, "interval", "TIME",
 	  "distance of growth samples (default: 100ms)", 0 },
+	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME",
+	  "leak scans while the program runs (default: one at exit)", 0 },
 	{ OPT_DEPTH, 0, "depth", "N", "frames kept per stack (default: 128)",
 	  0 },
 	{ OPT_SAMPLE, 0, "sample", "BYTES",
@@ -53,7 +57,7 @@ const struct option_def zrecord_options[] = {
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
-	{ OPT_SCAN_EVERY, 0, "scan-every", "TIME", NULL, 0 },
+	{ OPT_COMPLETION, 0, "completion", "SHELL", NULL, 0 },
 	{ 0 }
 };
 
@@ -129,11 +133,16 @@ fail_on_value(struct failon *f, const char *value)
 }
 
 static void
-not_here(int id)
+completion(const char *shell)
 {
-	for (const struct option_def *d = zrecord_options; d->id; d++)
-		if (d->id == id)
-			die(EXIT_TROUBLE, "--%s: not in this version", d->name);
+	static const struct completion_words words[] = {
+		{ OPT_FAIL_ON, kind_names, 0 }, { 0, NULL, 0 }
+	};
+	const struct completion c = { "zrecord", zrecord_options, words, NULL };
+
+	if (completion_print(stdout, shell, &c) != 0)
+		exit(EXIT_TROUBLE);
+	exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
 }
 
 static void
@@ -176,6 +185,9 @@ take(struct settings *s, int id, const char *value)
 	case OPT_HELP:
 		help();
 		break;
+	case OPT_COMPLETION:
+		completion(value);
+		break;
 	case OPT_VERSION:
 		printf("zrecord %s\n", ZM_VERSION);
 		exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
@@ -188,8 +200,11 @@ take(struct settings *s, int id, const char *value)
 	case OPT_SERVE:
 		s->serve_fd = (int)number_value("serve", value, 3, 1 << 20);
 		break;
+	case OPT_SCAN_EVERY:
+		s->scan_every = time_value("scan-every", value, 0.001);
+		break;
 	default:
-		not_here(id);
+		break;
 	}
 }
 

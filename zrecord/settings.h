@@ -15,6 +15,7 @@ struct settings {
 	const char *output;
 	double interval;   /* seconds */
 	double duration;   /* seconds; 0: until the end */
+	double scan_every; /* seconds; 0: at exit alone */
 	uint64_t sample;   /* bytes; 0: every block */
 	uint64_t max_size; /* bytes of the report; 0: no bound */
 	pid_t pid;	   /* 0, or the process to attach to */

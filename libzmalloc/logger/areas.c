@@ -12,7 +12,7 @@
 #include "logger/logger.h"
 #include "os/os.h"
 
-enum { AREAS = 9, POOL = 8, CHUNK = 64 << 10 };
+enum { SCANS = 8, GRAPH, POOL, AREAS, CHUNK = 64 << 10 };
 
 static struct {
 	uint64_t begin, end;
@@ -42,12 +42,35 @@ open_to(unsigned a, uint64_t end)
 	return true;
 }
 
+/* The tables lie in the segment as they do in the header. */
+static struct zs_table *
+table(unsigned a)
+{
+	struct zs_header *h = zm_session.h;
+
+	return a < SCANS ? &h->regions + a : &h->scans + (a - SCANS);
+}
+
+static unsigned
+area_of(const struct zs_table *t)
+{
+	const struct zs_header *h = zm_session.h;
+
+	return t >= &h->scans ? SCANS + (unsigned)(t - &h->scans)
+			      : (unsigned)(t - &h->regions);
+}
+
+bool
+zm_graph_open(uint64_t words)
+{
+	return open_to(GRAPH, zm_session.h->graph.offset + 8 * words);
+}
+
 bool
 zm_table_open(const struct zs_table *t, uint32_t index)
 {
-	unsigned a = (unsigned)(t - &zm_session.h->regions);
-
-	return open_to(a, t->offset + (uint64_t)t->stride * (index + 1ull)) ||
+	return open_to(area_of(t),
+		       t->offset + (uint64_t)t->stride * (index + 1ull)) ||
 	       (zm_trouble(ZS_TROUBLE_NO_MEMORY), false);
 }
 
@@ -83,11 +106,9 @@ zm_areas_drop(void)
 bool
 zm_areas_start(uint64_t pool, uint64_t pool_used)
 {
-	const struct zs_table *t = &zm_session.h->regions;
-
 	for (unsigned a = 0; a < POOL; a++) {
-		area[a].begin = area[a].open = t[a].offset;
-		area[a].end = a + 1 < POOL ? t[a + 1].offset : pool;
+		area[a].begin = area[a].open = table(a)->offset;
+		area[a].end = a + 1 < POOL ? table(a + 1)->offset : pool;
 	}
 	area[POOL].begin = area[POOL].open = pool;
 	area[POOL].end = zm_session.bytes;

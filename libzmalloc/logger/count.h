@@ -24,7 +24,6 @@ struct zs_tally *zm_tally_make(struct zm_lthread *, uint32_t stack);
 void zm_tally_publish(struct zs_stack *, struct zs_tally *);
 void zm_stack_raise(struct zs_stack *);
 void zm_live_publish(struct zm_lthread *);
-void zm_live_peak(void);
 
 static inline struct zs_shard *
 zm_shard_of(struct zm_lthread *t, uint16_t zone)
@@ -49,8 +48,10 @@ zm_live_changed(struct zm_lthread *t, int64_t delta)
 		return;
 	}
 	zm_add_own(&h->live_bytes, (uint64_t)delta);
-	if (__builtin_expect(h->live_bytes > h->peak_bytes, 0))
-		zm_live_peak();
+	if (h->live_bytes > h->peak_bytes) {
+		h->peak_bytes = h->live_bytes;
+		h->peak_ns = (uint64_t)h->now_ms * 1000000;
+	}
 }
 
 static inline struct zs_tally *
@@ -87,8 +88,12 @@ zm_stack_alloc(struct zm_lthread *t, uint32_t stack, uint64_t blocks,
 		zm_add_own(&s->bytes, size);
 		int64_t live =
 		    (int64_t)(s->bytes - s->freed_bytes + s->published);
-		if (__builtin_expect(live > (int64_t)s->peak_bytes, 0))
-			zm_stack_raise(s);
+		if (live > (int64_t)s->peak_bytes) {
+			if (zm_multi)
+				zm_stack_raise(s);
+			else
+				s->peak_bytes = (uint64_t)live;
+		}
 	} else if ((y = zm_tally(t, stack))) {
 		zm_add_own(&y->allocations, blocks);
 		zm_add_own(&y->bytes, size);

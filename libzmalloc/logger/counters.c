@@ -190,7 +190,8 @@ raise(uint64_t *peak, int64_t value, uint64_t *when)
 						true, __ATOMIC_RELAXED,
 						__ATOMIC_RELAXED)) {
 			if (when)
-				*when = zm_session_ms() * 1000000;
+				*when =
+				    (uint64_t)zm_session.h->now_ms * 1000000;
 			return;
 		}
 	}
@@ -248,13 +249,6 @@ zm_live_publish(struct zm_lthread *t)
 	if (!zm_session.h->publish_step)
 		zm_session.h->publish_step = ZM_PUBLISH_STEP;
 	publish_shared(t);
-}
-
-void
-zm_live_peak(void)
-{
-	zm_session.h->peak_bytes = zm_session.h->live_bytes;
-	zm_session.h->peak_ns = zm_session_ms() * 1000000;
 }
 
 /* ---- an event --------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "logger/logger.h"
 #include "malloc/options.h"
 #include "os/os.h"
+#include "scan/leave.h"
 #include "zone/arena.h"
 
 /* ---- who writes ------------------------------------------------------- */
@@ -71,16 +72,21 @@ leave(struct zm_thread *t)
 		t->in_logger--;
 }
 
-/* A fork child's first event.  Returns whether there is a session. */
+/* A fork child's first event, or the recorder wants something; p: the block of
+ * this event.  Returns whether there is a session. */
 static __attribute__((noinline)) bool
-begin_session(void)
+begin_session(const void *p)
 {
 	static struct zm_lock lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 	int saved = errno;
 
 	if (zm_session_active()) {
-		if (!zm_record_unwanted())
+		if (zm_record_scan_wanted())
+			zm_record_scan(p);
+		if (!zm_record_unwanted()) {
+			errno = saved;
 			return true;
+		}
 		zm_record_stop(); /* or another thread is about to */
 		errno = saved;
 		return false;
@@ -97,10 +103,9 @@ begin_session(void)
 }
 
 static inline bool
-ensure_session(void)
+ensure_session(const void *p)
 {
-	return (zm_session_active() && !zm_record_unwanted()) ||
-	       begin_session();
+	return (zm_session_active() && !zm_record_asked()) || begin_session(p);
 }
 
 static inline uint64_t
@@ -175,11 +180,11 @@ extent(const struct zm_block *b, size_t size)
 
 static inline uint64_t
 write_tag(const struct zm_block *b, uint32_t stack, size_t size, enum zs_fn fn,
-	  uint32_t thread)
+	  struct zm_lthread *l)
 {
 	const struct zm_region *r = b->region;
 	uint64_t *tag = r->tags + 2 * (size_t)b->index;
-	uint64_t w1 = zs_tag_w1(zm_session_ms(), thread, 0, 0);
+	uint64_t w1 = zs_tag_w1(zm_clock_ms(l), l->index, 0, 0) | zm_tag_side;
 
 	if (__builtin_expect(r->tier != ZM_TIER_NANO, 0)) {
 		w1 |= extent(b, size);
@@ -201,7 +206,7 @@ record_alloc(struct zm_lthread *l, void *p, size_t size, enum zs_fn fn,
 	if (!block_of(p, &b) || !b.region->tags ||
 	    !(stack = zm_walk_stack(l, (uintptr_t)ra, at)))
 		return false;
-	uint64_t w1 = write_tag(&b, stack, size, fn, l->index);
+	uint64_t w1 = write_tag(&b, stack, size, fn, l);
 	uint64_t blocks = 1;
 	if (__builtin_expect(zm_session.sample != 0, 0)) {
 		count_tag(b.region, 1);
@@ -222,7 +227,7 @@ hook_alloc(void *p, size_t size, enum zm_fn fn, const void *ra,
 	struct zm_thread *t = enter();
 	bool mine;
 
-	if (ensure_session()) {
+	if (ensure_session(p)) {
 		struct zm_lthread *l = writer(t, &mine);
 		if (!l ||
 		    !record_alloc(l, p, size, (enum zs_fn)fn, ra, call, at))
@@ -253,21 +258,22 @@ record_free(struct zm_lthread *l, struct zm_region *r, uint64_t *tag, void *p,
 /* The stack of a free, for the history; 0 where there is none to be had: in a
  * signal handler that interrupted the recorder, at the end of a zone. */
 static uint32_t
-free_stack(struct zm_lthread *l, const struct zm_thread *t, const void *ra)
+free_stack(struct zm_lthread *l, const struct zm_thread *t, const void *ra,
+	   const struct zm_entry *at)
 {
 	const struct zm_entry unknown = { 0, 0 };
 
 	if (!ra || !t || t->in_logger != 1 || t->logger != l)
 		return 0;
-	return zm_walk_stack(l, (uintptr_t)ra, &unknown);
+	return zm_walk_stack(l, (uintptr_t)ra, at ? at : &unknown);
 }
 
 static __attribute__((noinline)) void
 free_history(struct zm_lthread *l, const struct zm_thread *t, void *p,
-	     bool called, const void *ra)
+	     bool called, const void *ra, const struct zm_entry *at)
 {
 	zm_history_event(l, called ? ZS_EVENT_FREE : ZS_EVENT_FREE_OTHER, p, 0,
-			 free_stack(l, t, ra));
+			 free_stack(l, t, ra, at));
 }
 
 /* A block without a tag. */
@@ -280,18 +286,19 @@ free_untagged(void)
 }
 
 ZM_EVENT static void
-hook_free(struct zm_region *r, void *p, bool called, const void *ra)
+hook_free(struct zm_region *r, void *p, bool called, const void *ra,
+	  const struct zm_entry *at)
 {
 	struct zm_thread *t = enter();
 	bool mine;
 
-	if (ensure_session() && r && r->tags) {
+	if (ensure_session(p) && r && r->tags) {
 		uint64_t *tag =
 		    r->tags + 2 * (size_t)zm_tag_index(r, (uintptr_t)p);
 		if (__builtin_expect(tag[0] != 0, 1)) {
 			struct zm_lthread *l = writer(t, &mine);
 			if (l && __builtin_expect(zm_history_on, 0))
-				free_history(l, t, p, called, ra);
+				free_history(l, t, p, called, ra, at);
 			if (l)
 				record_free(l, r, tag, p, called);
 			else
@@ -307,7 +314,7 @@ hook_free(struct zm_region *r, void *p, bool called, const void *ra)
 static void
 hook_resize(void *p, size_t size, const void *ra, const struct zm_entry *at)
 {
-	hook_free(zm_region_of(p), p, false, ra);
+	hook_free(zm_region_of(p), p, false, ra, at);
 	if (!zm_session.sample || zm_sample_next(size))
 		hook_alloc(p, size, ZM_FN_REALLOC, ra, ZT_CALL_realloc, at);
 }
@@ -375,6 +382,7 @@ hook_started(void)
 	zm_unwind_start();
 	if (zm_session_active())
 		zm_stacks_started();
+	zm_leave_start();
 	if (t)
 		t->in_logger--;
 	errno = saved;

@@ -32,7 +32,8 @@ static struct zm_region **by_id; /* [capacity], sparse */
 static uint32_t capacity;
 uint32_t zm_ledger_end;
 
-/* Offsets of unused arrays, by order; linked through their first word. */
+/* Offsets of unused arrays, by order; linked through their second word: the
+ * first, of a tag, says that there is no block. */
 static uint64_t unused[64];
 
 /* ---- tag arrays ------------------------------------------------------- */
@@ -54,7 +55,7 @@ array_take(size_t bytes)
 
 	if (!off)
 		return zm_pool_alloc(order < 21 ? (size_t)1 << order : bytes);
-	uint64_t *link = (uint64_t *)(zm_session.base + off);
+	uint64_t *link = (uint64_t *)(zm_session.base + off) + 1;
 	unused[order] = *link;
 	*link = 0;
 	return off;
@@ -80,7 +81,7 @@ array_give(uint64_t off, size_t bytes)
 	}
 	if (!order)
 		return;
-	*(uint64_t *)p = unused[order];
+	((uint64_t *)p)[1] = unused[order];
 	unused[order] = off;
 }
 

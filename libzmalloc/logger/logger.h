@@ -62,6 +62,8 @@ struct zm_session {
 	struct zs_module *modules;
 	struct zs_group *groups;
 	struct zs_mark *marks;
+	struct zs_scan *scans;
+	uint64_t *graph;
 	uint64_t pool_used;  /* atomic; header.pool_used follows it */
 	uint64_t zero_ns;    /* CLOCK_MONOTONIC at the start */
 	uint64_t sample;     /* as in the header */
@@ -106,6 +108,8 @@ uint64_t zm_pool_string(const char *s, size_t len);
  * is written.  False when that cannot be; trouble is noted. */
 bool zm_table_open(const struct zs_table *t, uint32_t index);
 bool zm_pool_open(uint64_t end);
+/* So many words of the graph; no trouble is noted. */
+bool zm_graph_open(uint64_t words);
 bool zm_areas_start(uint64_t pool, uint64_t pool_used);
 /* Puts private memory in the place of the segment, page for page. */
 void zm_areas_drop(void);
@@ -115,7 +119,8 @@ void zm_trouble(uint32_t bits);
 void zm_lost(void);
 
 uint64_t zm_session_ns(void); /* since the session began */
-uint64_t zm_session_ms(void); /* the same, cheap, coarse by a few ms */
+/* now_ms becomes so much, unless it is more already. */
+void zm_clock_set(uint64_t ms);
 
 /* Takes an index of a table: its count grows.  0 when it is full. */
 uint32_t zm_table_take(struct zs_table *t);
@@ -141,18 +146,31 @@ int zm_record_start(void);
 int zm_record_start_with(const struct zs_control *);
 /* Ends the recording; the program goes on.  0 or -errno. */
 int zm_record_stop(void);
-/* The recorder wants no more. */
+/* The recorder wants something, */
 static inline bool
-zm_record_unwanted(void)
+zm_record_asked(void)
 {
 	return __builtin_expect(
 	    __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) != 0, 0);
 }
+/* .. and that is: no more. */
+static inline bool
+zm_record_unwanted(void)
+{
+	return __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) ==
+	       ZS_REQUEST_STOP;
+}
+/* .. or a leak scan; true for one thread. */
+bool zm_record_scan_wanted(void);
+/* Begins it.  held: a block that only the recorder holds at the moment. */
+void zm_record_scan(const void *held);
 
 /* ---- regions and tags ------------------------------------------------- */
 
 /* Region ids are below this; grows only. */
 extern uint32_t zm_ledger_end;
+/* ZS_TAG_SIDE or 0: part of each new tag's w1. */
+extern uint64_t zm_tag_side;
 
 int zm_ledger_boot(uint32_t regions);
 /* Directory and tags for all regions that exist; for a new session. */
@@ -236,13 +254,7 @@ struct zm_step {
 	bool live;	  /* fp matters for the way up */
 };
 
-/* A child of a node that was looked up: key is its pc and the low bits of the
- * parent. */
-enum { ZM_KIDS = 1024 };
-struct zm_kid {
-	uint64_t key;
-	uint32_t parent, node;
-};
+enum { ZM_KIDS = 8192 };
 
 /* A word of the stack, and what it held. */
 struct zm_word {
@@ -378,9 +390,12 @@ struct zm_lthread {
 	uint32_t frames, noded, walk_epoch; /* of step; those with a node */
 	uintptr_t last_sp, last_pc;	    /* see walk.c, worth */
 	uint64_t version, root_version;	    /* of step, see shortcut.h */
-	uint32_t turn, misses, pause;	    /* shortcut.h's */
-	struct zm_kid kid[ZM_KIDS];
-	uintptr_t pcs[ZM_WALK_MAX]; /* of the walk in progress */
+	uint32_t clock_events;	      /* until it looks at the clock again */
+	uint32_t turn, misses, pause; /* shortcut.h's */
+	uintptr_t pcs[ZM_WALK_MAX];   /* of the walk in progress */
+	/* Children that were looked up, by hash; a hint, never cleared: what a
+	 * node is child of says the node. */
+	uint32_t kid[ZM_KIDS];
 	struct zm_shortcut shortcut[ZM_SHORTCUTS];
 	/* walk.c's: the walk before, outermost frame first, the words that it
 	 * read, and the new frames of this one, innermost first */
@@ -397,8 +412,8 @@ struct zm_lthread {
 
 #define ZM_PC_MASK ((UINT64_C(1) << 48) - 1)
 
-/* What is known of a child: the product does not wait for the parent. */
-static inline struct zm_kid *
+/* The product does not wait for the parent. */
+static inline uint32_t *
 zm_kid_of(struct zm_lthread *t, uint32_t parent, uint64_t pc)
 {
 	uint64_t h = pc * UINT64_C(0x9e3779b97f4a7c15) >> 40;
@@ -406,16 +421,27 @@ zm_kid_of(struct zm_lthread *t, uint32_t parent, uint64_t pc)
 	return &t->kid[(h + parent * 5) & (ZM_KIDS - 1)];
 }
 
-static inline uint64_t
-zm_kid_key(uint32_t parent, uint64_t pc)
-{
-	return pc | (uint64_t)parent << 48;
-}
-
 static inline void
 zm_walk_end(struct zm_lthread *t)
 {
 	__atomic_store_n(&t->walking, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * The time of an event in ms since the session began.  Reading even the coarse
+ * clock is dearer than everything else that a tag takes, so each thread does
+ * it once in ZM_CLOCK_EVENTS of its events and tells all others.  The recorder
+ * sets the time too, every tenth of a second, and marks do: after a pause a
+ * few events may have a time that is that much too early.
+ */
+enum { ZM_CLOCK_EVENTS = 16 };
+void zm_clock_look(struct zm_lthread *);
+static inline uint64_t
+zm_clock_ms(struct zm_lthread *t)
+{
+	if (__builtin_expect(!t->clock_events--, 0))
+		zm_clock_look(t);
+	return __atomic_load_n(&zm_session.h->now_ms, __ATOMIC_RELAXED);
 }
 
 /* Calls fn for each thread's record; the list is locked. */

@@ -11,7 +11,7 @@
 #include "logger/logger.h"
 #include "malloc/state.h"
 #include "os/os.h"
-#include "scan/scan.h"
+#include "scan/leave.h"
 #include "zmalloc/record.h"
 
 enum { LABEL_MAX = 255 };
@@ -47,15 +47,17 @@ zm_record_fork_child(void)
 	zm_walks_resume();
 }
 
-/* ---- exit ------------------------------------------------------------- */
+/* ---- leak scans ------------------------------------------------------- */
+
+typedef int (*scan_fn)(const struct zm_self *, void *ctx);
 
 /*
- * Runs the scan with the state of the program's innermost frame.  Where that
- * cannot be found: with the registers that the caller's code may still need,
- * saved in this function's frame, the lowest that is read then.
+ * Calls fn with the state of the program's innermost frame.  Where that cannot
+ * be found, or with held: with the registers that the caller's code may still
+ * need, saved in this function's frame, the lowest that is read then.
  */
-static __attribute__((noinline)) void
-scan_from_here(void)
+static __attribute__((noinline)) int
+scan_from_here(scan_fn fn, void *ctx, const void *held)
 {
 	struct zm_frame f = { 0 };
 
@@ -66,9 +68,54 @@ scan_from_here(void)
 #elif defined(__aarch64__)
 	__asm__ volatile("mov %0, sp" : "=r"(f.sp));
 #endif
-	zm_unwind_program(&f);
-	zm_scan(f.sp, f.reg, f.count);
+	if (held) /* inside malloc or free, whose frames may hold more */
+		f.reg[f.count++] = (uintptr_t)held;
+	else
+		zm_unwind_program(&f);
+	struct zm_self self = { .sp = f.sp, .reg = f.reg, .regs = f.count };
+	return fn(&self, ctx);
 }
+
+static int
+scan_end(const struct zm_self *self, void *ctx)
+{
+	(void)ctx;
+	return zm_scan(self, true, NULL);
+}
+
+static int
+scan_and_wait(const struct zm_self *self, void *ctx)
+{
+	(void)ctx;
+	return zm_snapshot(self, true, true);
+}
+
+static int
+scan_and_go_on(const struct zm_self *self, void *ctx)
+{
+	(void)ctx;
+	return zm_snapshot(self, true, false);
+}
+
+bool
+zm_record_scan_wanted(void)
+{
+	uint32_t wanted = ZS_REQUEST_SCAN;
+
+	return __atomic_load_n(&zm_session.h->request, __ATOMIC_RELAXED) ==
+		   wanted &&
+	       __atomic_compare_exchange_n(&zm_session.h->request, &wanted,
+					   ZS_REQUEST_NONE, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+void
+zm_record_scan(const void *held)
+{
+	scan_from_here(scan_and_go_on, NULL, held);
+}
+
+/* ---- exit ------------------------------------------------------------- */
 
 void
 zm_record_exiting(int status, int known)
@@ -76,7 +123,7 @@ zm_record_exiting(int status, int known)
 	struct zm_thread *t = zm_thread();
 	struct zs_header *h = zm_session.h;
 
-	if (!zm_session_active())
+	if (!zm_session_active() || !zm_leave_begin())
 		return;
 	h->exit_ns = zm_session_ns();
 	h->exit_status = status;
@@ -87,10 +134,9 @@ zm_record_exiting(int status, int known)
 	zm_threads_names();
 	if (t && t->logger)
 		zm_count_flush(t->logger);
-	zm_modules_refresh(); /* the loader's lock: before threads are stopped
-			       */
 	zm_walk_report();
-	scan_from_here();
+	zm_snapshot_cancel();
+	scan_from_here(scan_end, NULL, NULL);
 	if (t)
 		t->in_logger--;
 	zm_hook_enable(0);
@@ -126,19 +172,19 @@ zmalloc_record_mark(const char *label)
 	if (text && m->count < m->capacity && zm_table_open(m, m->count)) {
 		zm_session.marks[m->count] = (struct zs_mark){ now, text };
 		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
+		/* what is allocated from now on is later than the mark */
+		zm_clock_set(now / 1000000 + 1);
 		done = 0;
 	}
 	zm_unlock(&marks_lock);
 	return done;
 }
 
-/* What was found before is forgotten: kinds are those of the last scan. */
 ZM_EXPORT int
 zmalloc_record_snapshot(const char *label)
 {
 	static uint32_t scanning;
 	struct zm_thread *t = zm_thread();
-	struct zs_header *h = zm_session.h;
 
 	if (!zm_session_active())
 		return ENOTCONN;
@@ -147,15 +193,12 @@ zmalloc_record_snapshot(const char *label)
 	if (label)
 		zmalloc_record_mark(label);
 	int saved = errno;
-	uint32_t trouble = h->trouble;
 	t->in_logger++;
-	zm_modules_refresh();
-	__atomic_store_n(&h->groups.count, 1, __ATOMIC_RELEASE);
-	scan_from_here();
+	int err = scan_from_here(scan_and_wait, NULL, NULL);
 	t->in_logger--;
 	__atomic_store_n(&scanning, 0, __ATOMIC_RELEASE);
 	errno = saved;
-	return (h->trouble & ~trouble) & ZS_TROUBLE_SCAN_FAILED ? EAGAIN : 0;
+	return err == 0 || err == -EBUSY ? -err : EAGAIN;
 }
 
 ZM_EXPORT int

@@ -56,14 +56,27 @@ zm_session_ns(void)
 	return now > zm_session.zero_ns ? now - zm_session.zero_ns : 0;
 }
 
-uint64_t
-zm_session_ms(void)
+void
+zm_clock_set(uint64_t ms)
+{
+	uint32_t *now = &zm_session.h->now_ms;
+	uint32_t to = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+	uint32_t was = __atomic_load_n(now, __ATOMIC_RELAXED);
+
+	while (was < to &&
+	       !__atomic_compare_exchange_n(now, &was, to, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+void
+zm_clock_look(struct zm_lthread *t)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
 
-	if (now < zm_session.zero_ns)
-		return 0;
-	return (now - zm_session.zero_ns) / 1000000;
+	t->clock_events = ZM_CLOCK_EVENTS - 1;
+	if (now > zm_session.zero_ns)
+		zm_clock_set((now - zm_session.zero_ns) / 1000000);
 }
 
 /* ---- small writers ---------------------------------------------------- */
@@ -173,8 +186,12 @@ lay_tables(struct zs_header *h)
 		   fit(65535, sizeof(struct zs_module), 32));
 	at = place(&h->groups, at, sizeof(struct zs_group),
 		   fit(1 << 24, sizeof(struct zs_group), 32));
-	return place(&h->marks, at, sizeof(struct zs_mark),
-		     fit(1 << 16, sizeof(struct zs_mark), 64));
+	at = place(&h->marks, at, sizeof(struct zs_mark),
+		   fit(1 << 16, sizeof(struct zs_mark), 64));
+	at = place(&h->scans, at, sizeof(struct zs_scan),
+		   fit(1 << 20, sizeof(struct zs_scan), 64));
+	return place(&h->graph, at, sizeof(uint64_t),
+		     fit(1 << 30, sizeof(uint64_t), 16));
 }
 
 static void
@@ -190,6 +207,8 @@ find_tables(struct zm_session *s)
 	s->modules = (void *)(s->base + h->modules.offset);
 	s->groups = (void *)(s->base + h->groups.offset);
 	s->marks = (void *)(s->base + h->marks.offset);
+	s->scans = (void *)(s->base + h->scans.offset);
+	s->graph = (void *)(s->base + h->graph.offset);
 }
 
 /* Reads a whole file of /proc into the pool; sets *bytes. */

@@ -43,7 +43,7 @@
 #include "../os/trace_codes.h"
 
 #define ZS_MAGIC   UINT64_C(0x3153534d4c414d5a) /* "ZMALMSS1" */
-#define ZS_VERSION 3u
+#define ZS_VERSION 4u
 
 /* ---- size classes ----------------------------------------------------- */
 
@@ -120,7 +120,9 @@ enum zs_verdict {
  * w1: bits 0-29 milliseconds since the session began (all ones: later than
  *     that can say), 30-49 thread index (0: not known), 50-53 offset of the
  *     block's start inside the tag's granule, in quanta, 54-62 block length
- *     in quanta (0: one slot, or a large block).
+ *     in quanta (0: one slot, or a large block), 63 changes with each scan
+ *     of the running program: which side of that moment the block is of when
+ *     the milliseconds do not tell.
  *
  * malloc stores w1, then w0; free stores 0 in w0.
  */
@@ -133,6 +135,7 @@ static_assert(sizeof(struct zs_tag) == 16, "tag size");
 #define ZS_TAG_SIZE_MAX	  ((UINT64_C(1) << 24) - 1)
 #define ZS_TAG_MS_MAX	  ((UINT64_C(1) << 30) - 1)
 #define ZS_TAG_THREAD_MAX ((UINT64_C(1) << 20) - 1)
+#define ZS_TAG_SIDE	  (UINT64_C(1) << 63)
 
 static inline uint64_t
 zs_tag_w0(uint32_t stack, uint64_t size, enum zs_fn fn)
@@ -446,6 +449,80 @@ struct zs_mark {
 	uint64_t label; /* offset of a NUL-terminated string */
 };
 
+/* ---- scans and what points to what ------------------------------------ */
+
+/*
+ * One leak scan, entered when it has finished; entry 0 is unused.  Its graph
+ * is words [first, first + words) of the graph table.  The graph of a scan
+ * that the recorder has read (header.scans_read) may be written over.
+ */
+struct zs_scan {
+	uint64_t begin_ns; /* since the session began: threads stand still */
+	uint64_t end_ns;
+	uint64_t first;
+	uint64_t words;
+	uint64_t edges_dropped; /* pointers that were left out; those that hold
+				   a block first never are */
+	uint32_t flags;
+	uint32_t reserved0;
+	uint64_t reserved[2];
+};
+static_assert(sizeof(struct zs_scan) == 64, "scan size");
+
+enum { ZS_SCAN_CUT = 1 /* the graph ends early: no room */ };
+
+/*
+ * A word of the graph: bits 0-1 say what it is.
+ *
+ * ZS_GRAPH_BLOCK: a live block that the scan read, in the order of reading;
+ *   its edges follow.  Bits 2-45 address / 16, 46-48 what this scan found so
+ *   far (enum zs_verdict; lost blocks are ZS_INDIRECT, see LEADER), 49-51 the
+ *   verdict of the scan before (ZS_UNSCANNED: it is newer than that), 52 it is
+ *   recorded, 53 a word follows with all its bytes, 54 then one follows with
+ *   its first word, which points into a module.  The next word is always
+ *   bits 0-31 stack, 32-63 requested bytes.
+ * ZS_GRAPH_EDGE: a pointer in the block or root that came last.  Bits 2-45
+ *   address / 16 of the block that it points to, 46 it holds it: it points to
+ *   the start or what counts as such, 47 it found it; 48-63 where it lies, in
+ *   words from the base (the start of the block or root, or see BASE).
+ * ZS_GRAPH_ROOT: roots begin: bits 2-49 their address / 8, or for registers
+ *   the thread's id; 50-52 enum zs_root.  The next word is the mapping that
+ *   they lie in: bits 0-35 page, 36-63 pages, of 4096 bytes.
+ * ZS_GRAPH_MORE: bits 2-3 enum zs_more, 4-63 a number.
+ */
+enum zs_graph { ZS_GRAPH_BLOCK, ZS_GRAPH_EDGE, ZS_GRAPH_ROOT, ZS_GRAPH_MORE };
+
+enum zs_root {
+	ZS_ROOT_FILE,  /* a mapping of a file: mostly a module's data */
+	ZS_ROOT_ANON,  /* without a name: bss, stacks, TLS, others */
+	ZS_ROOT_HEAP,  /* [heap] */
+	ZS_ROOT_STACK, /* [stack] */
+	ZS_ROOT_REGISTERS
+};
+
+enum zs_more {
+	ZS_MORE_BASE,	/* of the next edges, in words from the start */
+	ZS_MORE_LEADER, /* address of a definite block */
+	ZS_MORE_THREAD, /* id; then its stack and its thread pointer */
+	ZS_MORE_TLS	/* thread-local data of a module: its index; then where
+			   it is relative to the thread pointer, and bytes */
+};
+
+#define ZS_GRAPH_ADDRESS ((UINT64_C(1) << 44) - 1)
+enum { ZS_GRAPH_OFFSET_MAX = 0xffff };
+
+static inline unsigned
+zs_graph_type(uint64_t w)
+{
+	return w & 3;
+}
+/* Of a block, or of the block that an edge points to. */
+static inline uint64_t
+zs_graph_block(uint64_t w)
+{
+	return (w >> 2 & ZS_GRAPH_ADDRESS) << 4;
+}
+
 /* ---- history ---------------------------------------------------------- */
 
 /* Kinds of events; those from ZS_EVENT_ALLOC on: plus enum zs_fn. */
@@ -588,11 +665,12 @@ struct zs_header {
 	uint32_t tick_source;	/* enum zs_ticks */
 	uint32_t recorder_beat; /* by the recorder: changes while it lives */
 	uint64_t chunks;	/* offset of the first chunk of tallies */
-	/* Written by the recorder, read by the target at each event: on a
-	 * cache line that nobody else writes. */
+	/* Read by the target at each event, written by the recorder and, every
+	 * few ms, by the target: on a cache line of their own. */
 	uint64_t line_before[8];
-	uint32_t request; /* enum zs_request */
-	uint32_t line_after[15];
+	uint32_t request; /* enum zs_request; the recorder's */
+	uint32_t now_ms;  /* since the session began, see zm_clock_ms */
+	uint32_t line_after[14];
 
 	/* --sample: one allocation in so many bytes; 0: all of them.  Counters
 	 * and sums of bytes are then estimates: a block counts zs_weight times
@@ -604,17 +682,39 @@ struct zs_header {
 	uint64_t before_bytes; /* usable */
 	uint64_t stopped_ns;   /* ZS_STOPPED: when, since the session began */
 
+	struct zs_table scans;
+	struct zs_table graph; /* entries are words */
+	uint32_t scans_read;   /* by the recorder: entries it needs no more */
+	uint32_t reserved0;
+
+	/* Leak scans, in the program or in a copy of it. */
+	uint32_t scans_begun;
+	uint32_t scans_done; /* verdicts of so many are, or were, in the tags */
+	uint64_t scan_pause_ns; /* the longest that other threads stood still */
+	uint64_t scan_bytes;	/* of blocks that the latest scan read */
+	uint32_t end;		/* enum zs_end: what the last scan was for */
+	uint32_t end_signal;
+
 	/* Address in the target of a table of own_count pairs of words, the
 	 * first address and the end of each mapping that the library has made
 	 * for itself (first 0: unused).  Constant; read by the recorder. */
 	uint64_t own_ranges;
 	uint32_t own_count;
-	uint32_t reserved;
+	uint32_t reserved1;
+};
+
+/* How the process was about to end when it looked for leaks. */
+enum zs_end {
+	ZS_END_EXIT,	/* exit(), behind the last destructor */
+	ZS_END_AT_ONCE, /* _exit() and the like */
+	ZS_END_EXEC,	/* another program takes its place */
+	ZS_END_SIGNAL	/* a signal without a handler */
 };
 
 enum zs_request {
 	ZS_REQUEST_NONE,
-	ZS_REQUEST_STOP /* nothing is written any more once this is seen */
+	ZS_REQUEST_STOP, /* nothing is written any more once this is seen */
+	ZS_REQUEST_SCAN	 /* look for leaks; the target resets it */
 };
 
 /* ---- handing it over -------------------------------------------------- */

@@ -19,7 +19,7 @@ enum { INDEX_MIN = 1 << 14 };
 struct index {
 	uint32_t mask;
 	uint32_t used;
-	struct zm_kid slot[]; /* node 0: empty; stored last */
+	uint64_t slot[]; /* atomic: bits of the hash, and a node; 0: empty */
 };
 
 static struct index *table; /* atomic */
@@ -28,48 +28,57 @@ static uint32_t libc_is_up;
 uint32_t zm_stacks_epoch = 1;
 uintptr_t zm_loader_start, zm_loader_bytes;
 
-static inline uint32_t
+static inline uint64_t
 mix(uint32_t parent, uint64_t pc)
 {
 	uint64_t x = pc * UINT64_C(0x9e3779b97f4a7c15) ^
 		     (parent + 1) * UINT64_C(0xc2b2ae3d27d4eb4f);
 
-	return (uint32_t)(x >> 32 ^ x >> 47);
+	return x ^ x >> 29;
 }
 
 /* ---- the index -------------------------------------------------------- */
 
-/* The child's node, or 0 and where it would go. */
-static uint32_t
-probe(const struct index *t, uint32_t parent, uint64_t pc, uint32_t *where)
+static inline bool
+is_child(uint32_t n, uint32_t parent, uint64_t pc)
 {
-	uint64_t key = zm_kid_key(parent, pc);
-	uint32_t i = mix(parent, pc) & t->mask;
+	const struct zs_node *node = &zm_session.nodes[n];
 
+	return node->parent == parent && zs_node_pc(node) == pc;
+}
+
+/* The child's node, or 0 and where it would go, and what would go there but
+ * for the node. */
+static uint32_t
+probe(const struct index *t, uint32_t parent, uint64_t pc, uint32_t *where,
+      uint64_t *tag)
+{
+	uint64_t h = mix(parent, pc);
+	uint32_t i = (uint32_t)h & t->mask;
+
+	*tag = h & ~(uint64_t)UINT32_MAX;
 	for (;; i = (i + 1) & t->mask) {
-		const struct zm_kid *k = &t->slot[i];
-		uint32_t n = __atomic_load_n(&k->node, __ATOMIC_ACQUIRE);
-		if (!n)
+		uint64_t k = __atomic_load_n(&t->slot[i], __ATOMIC_ACQUIRE);
+		if (!k)
 			break;
-		if (k->key == key && k->parent == parent)
-			return n;
+		if (!((k ^ h) >> 32) && is_child((uint32_t)k, parent, pc))
+			return (uint32_t)k;
 	}
 	*where = i;
 	return 0;
 }
 
 static void
-slot_fill(struct zm_kid *k, uint32_t parent, uint64_t pc, uint32_t n)
+slot_fill(struct index *t, uint32_t at, uint64_t tag, uint32_t n)
 {
-	k->key = zm_kid_key(parent, pc);
-	k->parent = parent;
-	__atomic_store_n(&k->node, n, __ATOMIC_RELEASE);
+	t->used++;
+	__atomic_store_n(&t->slot[at], tag | n, __ATOMIC_RELEASE);
 }
 
 static struct index *
 index_new(uint32_t slots)
 {
-	size_t bytes = sizeof(struct index) + sizeof(struct zm_kid) * slots;
+	size_t bytes = sizeof(struct index) + sizeof(uint64_t) * slots;
 	struct index *t = zm_logger_alloc(bytes);
 
 	if (t) {
@@ -83,12 +92,11 @@ static void
 index_put(struct index *t, uint32_t n)
 {
 	const struct zs_node *nodes = zm_session.nodes;
-	uint32_t at = 0;
+	uint32_t at;
+	uint64_t tag;
 
-	if (probe(t, nodes[n].parent, zs_node_pc(&nodes[n]), &at))
-		return;
-	t->used++;
-	slot_fill(&t->slot[at], nodes[n].parent, zs_node_pc(&nodes[n]), n);
+	if (!probe(t, nodes[n].parent, zs_node_pc(&nodes[n]), &at, &tag))
+		slot_fill(t, at, tag, n);
 }
 
 static bool
@@ -150,15 +158,14 @@ static uint32_t
 child_add(uint32_t parent, uint64_t pc)
 {
 	unsigned module = libc_is_up && pc > ZS_PC_EARLY ? zm_module_of(pc) : 0;
-	uint32_t at = 0, n = 0;
+	uint32_t at, n = 0;
+	uint64_t tag;
 
 	zm_lock(&stacks_lock);
-	if (index_ready() && !(n = probe(table, parent, pc, &at))) {
+	if (index_ready() && !(n = probe(table, parent, pc, &at, &tag))) {
 		n = node_new(parent, pc, module);
-		if (n) {
-			table->used++;
-			slot_fill(&table->slot[at], parent, pc, n);
-		}
+		if (n)
+			slot_fill(table, at, tag, n);
 	}
 	zm_unlock(&stacks_lock);
 	return n;
@@ -169,8 +176,9 @@ child_find(uint32_t parent, uint64_t pc)
 {
 	const struct index *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
 	uint32_t at;
+	uint64_t tag;
 
-	return t ? probe(t, parent, pc, &at) : 0;
+	return t ? probe(t, parent, pc, &at, &tag) : 0;
 }
 
 /* ---- stacks ----------------------------------------------------------- */
@@ -298,8 +306,7 @@ zm_node_look_up(struct zm_lthread *t, uint32_t parent, uint64_t pc,
 	if (!n)
 		n = child_make(parent, pc, checked, &again);
 	if (n)
-		*zm_kid_of(t, parent, pc) =
-		    (struct zm_kid){ zm_kid_key(parent, pc), parent, n };
+		*zm_kid_of(t, parent, pc) = n;
 	return n;
 }
 

@@ -266,7 +266,6 @@ begin(struct zm_climb *c, uintptr_t ra, const struct zm_entry *entry)
 		t->walk_epoch = now;
 		t->frames = t->noded = 0;
 		t->root_version = ++t->version;
-		memset(t->kid, 0, sizeof t->kid);
 	}
 	c->left = t->frames;
 	c->fresh = 0;
@@ -373,29 +372,28 @@ deeper(struct zm_climb *c)
 	return zm_stack_get(t, t->pcs, n);
 }
 
-/* The nodes of a path are mostly made one after the other. */
 static inline bool
-follows(uint32_t parent, uintptr_t pc)
+is_child(uint32_t n, uint32_t parent, uintptr_t pc)
 {
-	const struct zs_node *n = &zm_session.nodes[parent + 1];
+	const struct zs_node *node = &zm_session.nodes[n];
 
-	return parent + 1 < __atomic_load_n(&zm_session.h->nodes.count,
-					    __ATOMIC_ACQUIRE) &&
-	       n->parent == parent && zs_node_pc(n) == pc &&
-	       !zm_session.modules[zs_node_module(n)].unloaded_ns;
+	return n < __atomic_load_n(&zm_session.h->nodes.count,
+				   __ATOMIC_ACQUIRE) &&
+	       node->parent == parent && zs_node_pc(node) == pc &&
+	       !zm_session.modules[zs_node_module(node)].unloaded_ns;
 }
 
+/* The nodes of a path are mostly made one after the other. */
 static inline uint32_t
 child(struct zm_lthread *t, uint32_t parent, uintptr_t pc, bool *checked)
 {
 	pc &= ZM_PC_MASK;
-	if (follows(parent, pc))
+	if (is_child(parent + 1, parent, pc))
 		return parent + 1;
-	const struct zm_kid *k = zm_kid_of(t, parent, pc);
+	uint32_t n = *zm_kid_of(t, parent, pc);
 
-	if (__builtin_expect(
-		k->key == zm_kid_key(parent, pc) && k->parent == parent, 1))
-		return k->node;
+	if (__builtin_expect(is_child(n, parent, pc), 1))
+		return n;
 	return zm_node_look_up(t, parent, pc, checked);
 }
 

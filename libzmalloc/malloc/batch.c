@@ -60,7 +60,8 @@ static void
 give(struct zm_zone *z, void **blocks, unsigned n, const void *ra)
 {
 	for (unsigned i = 0; recorded(z) && i < n; i++)
-		zm_hook->free(zm_region_of(blocks[i]), blocks[i], true, ra);
+		zm_hook->free(zm_region_of(blocks[i]), blocks[i], true, ra,
+			      NULL);
 	zm_szone_batch_free(z->szone, blocks, n);
 }
 

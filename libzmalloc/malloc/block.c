@@ -103,11 +103,12 @@ tell_alloc(void *p, const struct zm_ask *a)
 }
 
 static inline void
-tell_free(struct zm_region *r, void *p, bool called, const void *ra)
+tell_free(struct zm_region *r, void *p, bool called, const void *ra,
+	  const struct zm_entry *at)
 {
 	if (zm_is_slow() & ZM_SLOW_SAMPLE && untagged(r, p))
 		return;
-	zm_hook->free(r, p, called, ra);
+	zm_hook->free(r, p, called, ra, at);
 }
 
 static void
@@ -298,6 +299,7 @@ free_in_fork(void *p, const void *ra)
 static __attribute__((noinline)) void
 block_free(void *p, const void *ra)
 {
+	struct zm_entry at = ZM_ENTRY(ra);
 	zm_boot_once();
 	if (in_fork()) {
 		free_in_fork(p, ra);
@@ -316,7 +318,7 @@ block_free(void *p, const void *ra)
 	if (slow & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(r, p, true, ra);
+		tell_free(r, p, true, ra, &at);
 	if (!only_hook(slow) || !zm_fast_free(p))
 		zm_szone_free(zm_szone_of(r), r, p);
 }
@@ -356,7 +358,7 @@ zm_block_free_in(struct zm_zone *z, void *p, const void *ra)
 	if (zm_is_slow() & ZM_SLOW_LOG)
 		zm_log(p, "freed", 0);
 	if (recorded(r))
-		tell_free(r, p, true, ra);
+		tell_free(r, p, true, ra, NULL);
 	zm_szone_free(z->szone, r, p);
 }
 
@@ -388,7 +390,7 @@ move(struct zm_region *r, void *p, size_t usable, const struct zm_ask *a)
 		zm_log(q, "allocated by realloc", a->size);
 	}
 	if (recorded(r)) {
-		tell_free(r, p, false, a->ra);
+		tell_free(r, p, false, a->ra, &a->at);
 		if (!in_logger())
 			tell_alloc(q, a);
 	}

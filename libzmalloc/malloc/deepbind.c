@@ -212,6 +212,40 @@ zm_deepbind(void)
 	dl_iterate_phdr(visit, &seen_ours);
 }
 
+/* ---- libc's functions themselves ---------------------------------------- */
+
+struct wanted {
+	const char *name;
+	uintptr_t at;
+	size_t bytes;
+};
+
+static int
+find_function(struct dl_phdr_info *info, size_t bytes, void *ctx)
+{
+	struct wanted *w = ctx;
+	struct symbols s;
+	struct changes c = { 0 };
+	(void)bytes;
+	if (!read_symbols(info, &s) || strncmp(s.soname, "libc.so.", 8) != 0)
+		return 0;
+	collect(&c, &s, w->name, 0);
+	if (c.count) {
+		w->at = s.bias + c.list[0].symbol->st_value;
+		w->bytes = c.list[0].symbol->st_size;
+	}
+	return 1;
+}
+
+uintptr_t
+zm_libc_function(const char *name, size_t *bytes)
+{
+	struct wanted w = { name, 0, 0 };
+	dl_iterate_phdr(find_function, &w);
+	*bytes = w.bytes;
+	return w.at;
+}
+
 /* ---- when --------------------------------------------------------------- */
 
 enum { SYMBOLS_MAX = 4096 }; /* a program with more is not searched */

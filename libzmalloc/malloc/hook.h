@@ -52,8 +52,9 @@ struct zm_hook {
 	void (*alloc)(void *p, size_t size, enum zm_fn fn, const void *ra,
 		      enum zt_call call, const struct zm_entry *at);
 	/* p is in this region; called: by a call of free, not by realloc or the
-	 * end of a zone; ra as for alloc, NULL: not known */
-	void (*free)(struct zm_region *, void *p, bool called, const void *ra);
+	 * end of a zone; ra and at as for alloc, NULL: not known */
+	void (*free)(struct zm_region *, void *p, bool called, const void *ra,
+		     const struct zm_entry *at);
 	/* realloc in place: one free and one allocation of the same block */
 	void (*resize)(void *p, size_t size, const void *ra,
 		       const struct zm_entry *at);

@@ -103,6 +103,18 @@
 	  "path of the zrecord program to start as recorder")                  \
 	X(MallocTracingSession, tracing_session, TEXT, 0, 0, NULL,             \
 	  "socket of a recorder that is running; set by zrecord")              \
+	X(MallocScanData, scan_data, BOOL, 0, 1, 1,                            \
+	  "leak scans follow pointers in the data of modules")                 \
+	X(MallocScanStacks, scan_stacks, BOOL, 0, 1, 1,                        \
+	  "leak scans follow pointers on the stacks of threads")               \
+	X(MallocScanRegisters, scan_registers, BOOL, 0, 1, 1,                  \
+	  "leak scans follow pointers in registers, of vectors too")           \
+	X(MallocScanThreadLocal, scan_thread_local, BOOL, 0, 1, 1,             \
+	  "leak scans follow thread-local data and pthread keys")              \
+	X(MallocScanMappings, scan_mappings, BOOL, 0, 1, 1,                    \
+	  "leak scans follow pointers in other private mappings")              \
+	X(MallocScanHeuristics, scan_heuristics, BOOL, 0, 1, 1,                \
+	  "pointers inside that compilers keep count as to the start")         \
 	X(MallocStackLogging, stack_logging, TEXT, 0, 0, NULL,                 \
 	  "1, lite, malloc or full: as MallocTracing=1")                       \
 	X(MallocStackLoggingDirectory, logging_directory, TEXT, 0, 0, NULL,    \

@@ -97,6 +97,9 @@ void zm_fork_resume(void);
  * malloc_zones before it allocates. */
 bool zm_deepbind_start(void);
 void zm_deepbind(void) __attribute__((cold));
+/* Where libc's own function is, whoever else defines that name, and how long it
+ * is; 0: there is none. */
+uintptr_t zm_libc_function(const char *name, size_t *bytes);
 /* The dynamic linker's code, until zm_deepbind ran; else empty. */
 extern struct zm_linker {
 	uintptr_t base;

@@ -259,7 +259,8 @@ forget_block(uintptr_t start, size_t usable, void *ctx)
 {
 	(void)usable;
 	(void)ctx;
-	zm_hook->free(zm_region_of((void *)start), (void *)start, false, NULL);
+	zm_hook->free(zm_region_of((void *)start), (void *)start, false, NULL,
+		      NULL);
 }
 
 void

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "logger/logger.h"
+#include "malloc/options.h"
 #include "scan/scan.h"
 
 enum pointer { NOWHERE, TO_START, TO_INTERIOR };
@@ -32,7 +33,8 @@ requested(const struct zm_region *r, uint64_t w0, size_t usable)
 	size_t size = zs_tag_size(w0);
 
 	if (size == ZS_TAG_SIZE_MAX && r->tier == ZM_TIER_LARGE)
-		size = zm_session.regions[r->id].large_size;
+		size = __atomic_load_n(&zm_session.regions[r->id].large_size,
+				       __ATOMIC_RELAXED);
 	return size < usable ? size : usable;
 }
 
@@ -41,19 +43,23 @@ node_of(const struct zm_scan *s, const struct zm_block *b, struct zm_node *n)
 {
 	const struct zm_region *r = b->region;
 	uint64_t *tag = r->tags ? r->tags + 2 * (size_t)b->index : NULL;
+	uint64_t w0 = 0, w1;
 
 	n->state = state_of(s, r, b->index);
 	if (!n->state)
 		return false;
 	n->start = b->start;
-	if (tag && tag[0]) {
+	if (tag)
+		zm_scan_tag(s, tag, &w0, &w1);
+	if (w0) {
 		n->tag = tag;
-		n->size = requested(r, tag[0], b->usable);
+		n->size = requested(r, w0, b->usable);
 		return true;
 	}
 	n->tag = NULL;
 	n->size = b->usable;
-	return b->live && (r->zone == ZS_ZONE_LOGGER || s->follow_untagged);
+	return b->live &&
+	       (r->zone == ZS_ZONE_LOGGER || s->follow_untagged || s->frozen);
 }
 
 /* Whether a word is the address of a table of functions of a C++ class. */
@@ -79,7 +85,8 @@ stands_for_start(const struct zm_scan *s, const struct zm_node *n, size_t off)
 {
 	const uintptr_t *w = (const uintptr_t *)n->start;
 
-	if (n->size < 16 || !zm_scan_readable(s, n->start, n->size))
+	if (!zm_options.scan_heuristics || n->size < 16 ||
+	    !zm_scan_readable(s, n->start, n->size))
 		return false;
 	if (off == 8 && w[0] == n->size - 8)
 		return true;
@@ -120,20 +127,21 @@ zm_mark_node(const struct zm_scan *s, const struct zm_region *r, uint32_t index,
 	const uint64_t *tag = r->tags ? r->tags + 2 * (size_t)index : NULL;
 	struct zm_block b = { .region = (struct zm_region *)r, .index = index };
 	size_t step = r->quantum ? r->quantum : 1;
+	uint64_t w0 = 0, w1;
 	uintptr_t at;
 
-	if (tag && tag[0]) {
+	if (tag)
+		zm_scan_tag(s, tag, &w0, &w1);
+	if (w0 && r->tier != ZM_TIER_LARGE) {
 		at = r->base;
 		if (r->tier == ZM_TIER_NANO)
 			at += (uintptr_t)index * r->quantum;
-		else if (r->tier == ZM_TIER_LARGE)
-			at = zm_session.regions[r->id].base;
 		else
 			at += ((uintptr_t)index << r->tag_shift) +
-			      zs_tag_sub(tag[1]) * r->quantum;
+			      zs_tag_sub(w1) * r->quantum;
 		b.start = at;
-		b.usable = zm_tag_usable(r, tag[1]);
-		return node_of(s, &b, n);
+		b.usable = zm_tag_usable(r, w1);
+		return b.usable <= r->base + r->bytes - at && node_of(s, &b, n);
 	}
 	/* A conduit: ask the zone who begins in this granule. */
 	if (r->tier == ZM_TIER_NANO || r->tier == ZM_TIER_LARGE) {
@@ -161,7 +169,8 @@ zm_mark_push(struct zm_scan *s, const struct zm_node *n)
 		s->overflow = true;
 		return;
 	}
-	s->work[s->work_count++] = (struct zm_work){ n->start, n->size };
+	s->work[s->work_count++] =
+	    (struct zm_work){ n->start, n->size, n->tag };
 }
 
 static void
@@ -189,28 +198,36 @@ mark_lost(struct zm_scan *s, const struct zm_node *n, uint8_t bit)
 	zm_mark_push(s, n);
 }
 
+/* A pointer to a node, so many words into what is read: marks the node and
+ * writes the pointer down. */
 static void
-mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off)
+mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off,
+     size_t word)
 {
-	bool fresh = (*n->state & ZM_STATE_KIND) == ZM_STATE_NONE;
+	unsigned kind = *n->state & ZM_STATE_KIND;
+	bool fresh = kind == ZM_STATE_NONE, found = fresh;
+	bool holds = to == TO_START;
 
 	switch (s->pass) {
 	case ZM_PASS_REACH:
-		if (!fresh)
-			return;
-		if (to == TO_START || stands_for_start(s, n, off))
+		holds = holds || stands_for_start(s, n, off);
+		if (fresh && holds)
 			set_kind(s, n, ZM_STATE_REACHABLE);
-		else
+		else if (fresh) {
+			found = !(*n->state & ZM_STATE_INTERIOR);
 			*n->state |= ZM_STATE_INTERIOR;
-		return;
+		}
+		break;
 	case ZM_PASS_POSSIBLE:
 		if (fresh)
 			set_kind(s, n, ZM_STATE_POSSIBLE);
-		return;
+		break;
 	case ZM_PASS_LOST:
 		if (fresh)
 			set_kind(s, n, ZM_STATE_LOST);
-		return;
+		else if (kind != ZM_STATE_LOST)
+			return; /* held by others */
+		break;
 	case ZM_PASS_LEADERS:
 		mark_lost(s, n, ZM_STATE_SECOND);
 		return;
@@ -218,20 +235,29 @@ mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off)
 		mark_lost(s, n, ZM_STATE_THIRD);
 		return;
 	}
+	zm_graph_edge(s, n->start, word, holds, found);
 }
 
 void
-zm_mark_words(struct zm_scan *s, const uintptr_t *word, size_t count)
+zm_mark_words(struct zm_scan *s, const uintptr_t *word, size_t count,
+	      size_t first)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct zm_node n;
 		enum pointer to = points_to(s, word[i], &n);
 		if (to != NOWHERE)
-			mark(s, &n, to, word[i] - n.start);
+			mark(s, &n, to, word[i] - n.start, first + i);
 	}
 }
 
 /* ---- the work list ---------------------------------------------------- */
+
+static void
+read_words(struct zm_scan *s, uintptr_t start, uintptr_t end)
+{
+	zm_mark_words(s, (uintptr_t *)start, (end - start) / 8,
+		      (start - s->reading) / 8);
+}
 
 static void
 read_block(struct zm_scan *s, uintptr_t start, uintptr_t end)
@@ -240,15 +266,14 @@ read_block(struct zm_scan *s, uintptr_t start, uintptr_t end)
 
 	start = (start + 7) & ~(uintptr_t)7;
 	if (zm_scan_readable(s, start, end - start)) {
-		zm_mark_words(s, (uintptr_t *)start, (end - start) / 8);
+		read_words(s, start, end);
 		return;
 	}
 	while (start < end) {
 		uintptr_t next = (start + page) & ~(page - 1);
 		next = next < end ? next : end;
 		if (zm_scan_readable(s, start, next - start))
-			zm_mark_words(s, (uintptr_t *)start,
-				      (next - start) / 8);
+			read_words(s, start, next);
 		start = next;
 	}
 }
@@ -258,6 +283,9 @@ work_off(struct zm_scan *s)
 {
 	while (s->work_count) {
 		struct zm_work w = s->work[--s->work_count];
+		s->reading = w.start;
+		if (s->pass <= ZM_PASS_LOST)
+			zm_graph_block(s, &w);
 		zm_scan_present(s, w.start, w.start + w.size, read_block);
 	}
 }

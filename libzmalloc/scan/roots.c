@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "logger/logger.h"
+#include "malloc/options.h"
 #include "os/os.h"
 #include "scan/scan.h"
 
@@ -21,7 +22,8 @@ enum {
 	PIECE = 64 << 10, /* bytes copied at once; slices of the arena */
 	PAGE = 4096,
 	SPARSE_MIN = 32 * PAGE, /* from here on look which pages are there */
-	ENTRIES = 512
+	ENTRIES = 512,
+	DESCRIPTOR = 4096 /* bytes of libc's struct of a thread, at most */
 };
 
 #define PRESENT (UINT64_C(3) << 62) /* in memory or swapped out */
@@ -198,8 +200,9 @@ read_root(struct zm_scan *s, uintptr_t at, uintptr_t end)
 			at = (at + page) & ~(page - 1);
 			continue;
 		}
+		zm_graph_root(s, at);
 		zm_mark_words(s, (uintptr_t *)s->buffer,
-			      (size_t)got / sizeof(uintptr_t));
+			      (size_t)got / sizeof(uintptr_t), 0);
 		s->root_bytes += (uint64_t)got;
 		at += (uintptr_t)got & ~(uintptr_t)7;
 	}
@@ -232,6 +235,38 @@ inside(struct zm_hole r, uintptr_t at, size_t *clear)
 	return 0;
 }
 
+/* A thread's own data at a fixed distance from its thread pointer: static
+ * thread-local storage and libc's descriptor, which holds pthread keys. */
+static struct zm_hole
+thread_data(const struct zm_scan *s, uintptr_t tp)
+{
+#if defined(__x86_64__)
+	struct zm_hole r = { tp, tp + DESCRIPTOR };
+#else
+	struct zm_hole r = { tp - DESCRIPTOR, tp };
+#endif
+
+	for (unsigned i = 0; i < s->graph.tls_count; i++) {
+		uintptr_t at = tp + s->graph.tls[i].at;
+		uintptr_t end = at + s->graph.tls[i].bytes;
+		r.start = at < r.start ? at : r.start;
+		r.end = end > r.end ? end : r.end;
+	}
+	r.start &= ~(uintptr_t)7;
+	return r;
+}
+
+/* Bytes from `at` that belong to a thread, as above. */
+static size_t
+threads_own(const struct zm_scan *s, uintptr_t at, size_t *clear)
+{
+	size_t n = inside(thread_data(s, zm_thread_pointer()), at, clear);
+
+	for (uint32_t i = 0; !n && i < s->stop.count; i++)
+		n = inside(thread_data(s, s->stop.thread[i].tp), at, clear);
+	return n;
+}
+
 /* Bytes from `at` that are ours, 0 when none are; *clear: bytes that are
  * not. */
 static size_t
@@ -243,6 +278,8 @@ ours(const struct zm_scan *s, uintptr_t at, size_t *clear)
 
 	if ((n = zm_os_own(at, clear)) || (n = inside(scan, at, clear)) ||
 	    (n = inside(s->own, at, clear)) || (n = zm_ended_stack(at, clear)))
+		return n;
+	if (!zm_options.scan_thread_local && (n = threads_own(s, at, clear)))
 		return n;
 	if (at + *clear <= s->lo || at >= s->hi)
 		return 0;
@@ -275,7 +312,7 @@ read_mapping(struct zm_scan *s, uintptr_t at, uintptr_t end)
 	}
 }
 
-/* The lowest live word of the stacks in a mapping, or its start. */
+/* The lowest live word of the stacks in a mapping; UINTPTR_MAX: it has none. */
 static uintptr_t
 live_part(const struct zm_scan *s, const struct mapping *m)
 {
@@ -288,7 +325,22 @@ live_part(const struct zm_scan *s, const struct mapping *m)
 		if (sp >= m->start && sp < m->end && sp < from)
 			from = sp;
 	}
-	return from == UINTPTR_MAX ? m->start : from;
+	return from;
+}
+
+/* The threads' own data in a mapping whose stacks are left out. */
+static void
+read_thread_data(struct zm_scan *s, const struct mapping *m)
+{
+	for (uintptr_t at = m->start; at < m->end;) {
+		size_t clear = m->end - at;
+		size_t n = threads_own(s, at, &clear);
+		if (n > m->end - at)
+			n = m->end - at;
+		if (n)
+			read_mapping(s, at, at + n);
+		at += n ? n : clear;
+	}
 }
 
 static void
@@ -298,16 +350,36 @@ root_mapping(struct zm_scan *s, const struct mapping *m)
 		return;
 	if (!strncmp(m->path, "/dev/", 5) && strcmp(m->path, "/dev/zero") != 0)
 		return;
-	read_mapping(s, live_part(s, m), m->end);
+	zm_graph_mapping(s, m->start, m->end, m->path);
+	uintptr_t from = live_part(s, m);
+	bool stack = from != UINTPTR_MAX, data = zm_module_of(m->start) != 0;
+	if (stack  ? zm_options.scan_stacks
+	    : data ? zm_options.scan_data
+		   : zm_options.scan_mappings)
+		read_mapping(s, stack ? from : m->start, m->end);
+	else
+		read_thread_data(s, m);
+}
+
+static void
+read_registers(struct zm_scan *s)
+{
+	zm_graph_registers(s, s->tid);
+	zm_mark_words(s, s->reg, s->regs, 0);
+	zm_mark_words(s, s->vec, s->vecs, 0);
+	for (uint32_t i = 0; i < s->stop.count; i++) {
+		const struct zm_stopped *t = &s->stop.thread[i];
+		zm_graph_registers(s, t->tid);
+		zm_mark_words(s, t->reg, t->count, 0);
+		zm_mark_words(s, t->vec, t->vecs, 0);
+	}
 }
 
 int
 zm_scan_roots(struct zm_scan *s)
 {
 	s->own = own_data();
-	zm_mark_words(s, s->reg, s->regs);
-	for (uint32_t i = 0; i < s->stop.count; i++)
-		zm_mark_words(s, s->stop.thread[i].reg,
-			      s->stop.thread[i].count);
+	if (zm_options.scan_registers)
+		read_registers(s);
 	return each_mapping(s, root_mapping);
 }

@@ -3,7 +3,8 @@
  *
  * Threads stop first, then memory is mapped for states and lists (their number
  * is known only now), then roots, marks and verdicts.  When anything fails the
- * blocks stay "unscanned" and the header says so.  Called by logger/record.c.
+ * blocks stay "unscanned" and the header says so.  Called by logger/record.c,
+ * leave.c and snapshot.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "logger/logger.h"
 #include "os/os.h"
 #include "scan/scan.h"
+#include "zone/szone.h"
 
 enum { WORK_ROOM = 1 << 16, HOLE_ROOM = 1 << 16, BUFFER = 64 << 10 };
 
@@ -39,6 +41,7 @@ survey(struct zm_scan *s)
 			continue;
 		s->regions++;
 		s->states += r->tag_count;
+		s->heap_bytes += r->bytes;
 		if (r->base < s->lo)
 			s->lo = r->base;
 		if (r->base + r->bytes > s->hi)
@@ -124,6 +127,19 @@ lay_out(struct zm_scan *s)
 
 /* ---- the scan --------------------------------------------------------- */
 
+static void
+note_free(uintptr_t p, size_t bytes, void *ctx)
+{
+	struct zm_scan *s = ctx;
+	struct zm_block b;
+
+	(void)bytes;
+	if (!zm_block_at((void *)p, &b) || b.start != p ||
+	    b.region->id >= s->ids || !s->first[b.region->id])
+		return;
+	s->state[s->first[b.region->id] + b.index] = ZM_STATE_FREE;
+}
+
 static int
 run(struct zm_scan *s)
 {
@@ -132,6 +148,10 @@ run(struct zm_scan *s)
 	if (err < 0)
 		return err;
 	lay_out(s);
+	/* without tags, the marks alone would call these live */
+	if (s->frozen && zm_szone_cached())
+		zm_szone_waiting(zm_szone_cached(), note_free, s);
+	zm_graph_start(s);
 	s->pagemap = zm_os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
 	err = zm_scan_holes(s);
 	if (err == 0) {
@@ -150,28 +170,67 @@ run(struct zm_scan *s)
 }
 
 void
-zm_scan(uintptr_t sp, const uintptr_t *reg, unsigned count)
+zm_scan_prepare(struct zm_scan *s, const struct zm_self *self, bool locks)
+{
+	*s = (struct zm_scan){ .sp = self->sp,
+			       .reg = self->reg,
+			       .regs = self->regs,
+			       .vec = self->vec,
+			       .vecs = self->vecs,
+			       .tid = zm_os_gettid() };
+	s->follow_untagged =
+	    zm_session.cause != ZS_CAUSE_START || zm_session.sample;
+	__atomic_fetch_add(&zm_session.h->scans_begun, 1, __ATOMIC_RELAXED);
+	if (locks)
+		zm_modules_refresh();
+	zm_graph_prepare(s, locks);
+}
+
+int
+zm_scan_stop(struct zm_scan *s)
+{
+	s->begin_ns = zm_session_ns();
+	return zm_stop_threads(&s->stop);
+}
+
+int
+zm_scan_run(struct zm_scan *s)
 {
 	struct zs_header *h = zm_session.h;
-	struct zm_scan s = { .sp = sp, .reg = reg, .regs = count };
+	int err = run(s);
 
-	s.follow_untagged =
-	    zm_session.cause != ZS_CAUSE_START || zm_session.sample;
-	h->scan_begin_ns = zm_session_ns();
-	int err = zm_stop_threads(&s.stop);
-	if (err < 0) {
+	if (err < 0)
+		return err;
+	uint64_t end = zm_session_ns();
+	h->scan_begin_ns = s->begin_ns;
+	h->scan_threads = s->stop.count + 1;
+	h->scan_threads_missed = s->stop.missed;
+	h->scan_root_bytes = s->root_bytes;
+	h->scan_bytes = s->block_bytes;
+	h->scan_end_ns = end;
+	zm_graph_finish(s, s->begin_ns, end);
+	__atomic_fetch_add(&h->scans_done, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int
+zm_scan(const struct zm_self *self, bool locks, struct zm_stop *stay)
+{
+	struct zm_scan s;
+
+	zm_scan_prepare(&s, self, locks);
+	int stopped = zm_scan_stop(&s);
+	__atomic_store_n(&zm_session.h->groups.count, 1, __ATOMIC_RELEASE);
+	int err = zm_scan_run(&s);
+	if (stay)
+		*stay = s.stop;
+	else
+		zm_resume_threads(&s.stop);
+	if (stopped < 0)
+		zm_session.h->scan_threads_missed = 1;
+	if (stopped < 0 || s.stop.missed)
 		zm_trouble(ZS_TROUBLE_THREADS_MISSED);
-		h->scan_threads_missed = 1;
-	}
-	h->scan_threads = s.stop.count + 1;
-	h->scan_threads_missed += s.stop.missed;
-	if (s.stop.missed)
-		zm_trouble(ZS_TROUBLE_THREADS_MISSED);
-	err = run(&s);
-	zm_resume_threads(&s.stop);
-	h->scan_root_bytes = s.root_bytes;
 	if (err < 0)
 		zm_trouble(ZS_TROUBLE_SCAN_FAILED);
-	else
-		h->scan_end_ns = zm_session_ns();
+	return err;
 }

@@ -3,7 +3,8 @@
  *
  * Each thread gets signal 33, which libc keeps for itself and does not let
  * programs block, with a value that tells it from libc's own use.  Its handler
- * saves the registers and sleeps until it is released.  A thread that does not
+ * saves the registers, sleeps until it is released, and has the call go on that
+ * it interrupted (resume.c).  A thread that does not
  * answer in time is left alone and counted: the signal may reach it later,
  * when our handler, or libc's, ignores it.  Called by scan.c.
  */
@@ -33,6 +34,15 @@ struct linux_dirent64 {
 	char d_name[];
 };
 
+/* Whom the signal was sent to; behind the threads in the same mapping. */
+struct roll {
+	uint32_t count, room;
+	struct called {
+		int32_t tid;
+		struct zm_asleep asleep;
+	} * called;
+};
+
 /* What the handler sees. */
 static struct {
 	struct zm_stopped *thread;
@@ -42,11 +52,55 @@ static struct {
 	uint32_t hold;	   /* number of the stop, 0 while none; futex */
 	uint32_t leaving;  /* handlers that have gone */
 	struct zm_sigaction old;
+	struct roll roll;
 } stop;
 
 static uint32_t stop_number;
 
 /* ---- on the stopped thread -------------------------------------------- */
+
+/*
+ * x86: the state that XSAVE wrote, XMM registers from byte 160 on, whatever
+ * the processor has behind them.  aarch64: a list of records; NEON's and SVE's
+ * are among them.
+ */
+size_t
+zm_vector_registers(const void *ucontext, const uintptr_t **words)
+{
+	const ucontext_t *uc = ucontext;
+
+	*words = NULL;
+#if defined(__x86_64__)
+	enum { XMM = 160, LEGACY = 512, SOFTWARE = 464, MOST = 1 << 14 };
+	const char *state = (const char *)uc->uc_mcontext.fpregs;
+	struct {
+		uint32_t magic, bytes;
+	} sw;
+	if (!state || (uintptr_t)state & 7)
+		return 0;
+	memcpy(&sw, state + SOFTWARE, sizeof sw);
+	size_t bytes = LEGACY;
+	if (sw.magic == 0x46505853 && sw.bytes > LEGACY && sw.bytes < MOST)
+		bytes = sw.bytes;
+	*words = (const uintptr_t *)(state + XMM);
+	return (bytes - XMM) / sizeof(uintptr_t);
+#else
+	const char *first = (const char *)uc->uc_mcontext.__reserved;
+	size_t at = 0, room = sizeof uc->uc_mcontext.__reserved;
+	struct {
+		uint32_t magic, bytes;
+	} head;
+	while (at + sizeof head <= room) {
+		memcpy(&head, first + at, sizeof head);
+		if (!head.magic || head.bytes < sizeof head ||
+		    head.bytes > room - at)
+			break;
+		at += head.bytes;
+	}
+	*words = (const uintptr_t *)first;
+	return at / sizeof(uintptr_t);
+#endif
+}
 
 static void
 save_registers(struct zm_stopped *t, const ucontext_t *uc)
@@ -62,6 +116,18 @@ save_registers(struct zm_stopped *t, const ucontext_t *uc)
 	t->count = 31;
 	t->sp = uc->uc_mcontext.sp - RED_ZONE;
 #endif
+}
+
+static const struct called *
+find(const struct roll *r, int tid)
+{
+	uint32_t n = __atomic_load_n(&r->count, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (r->called[i].tid == tid)
+			return &r->called[i];
+	}
+	return NULL;
 }
 
 static void
@@ -88,9 +154,16 @@ handler(int sig, siginfo_t *info, void *uc)
 	}
 	if (!number)
 		return; /* too late */
+	const struct called *c = find(&stop.roll, zm_os_gettid());
+	struct zm_asleep asleep = { .nr = -1 };
+	if (c)
+		asleep = c->asleep;
 	uint32_t i = __atomic_fetch_add(&stop.stopped, 1, __ATOMIC_RELAXED);
 	if (i < stop.room) {
 		save_registers(&stop.thread[i], uc);
+		stop.thread[i].vecs =
+		    zm_vector_registers(uc, &stop.thread[i].vec);
+		stop.thread[i].tp = zm_thread_pointer();
 		__atomic_store_n(&stop.thread[i].tid, zm_os_gettid(),
 				 __ATOMIC_RELEASE);
 	}
@@ -98,16 +171,11 @@ handler(int sig, siginfo_t *info, void *uc)
 	zm_os_futex_wake(&stop.answered, 1);
 	while (__atomic_load_n(&stop.hold, __ATOMIC_ACQUIRE) == number)
 		zm_os_futex_wait(&stop.hold, number, 0);
+	zm_asleep_resume(&asleep, uc);
 	__atomic_fetch_add(&stop.leaving, 1, __ATOMIC_RELEASE);
 }
 
 /* ---- on the scanning thread ------------------------------------------- */
-
-/* Whom the signal was sent to; behind the threads in the same mapping. */
-struct roll {
-	int32_t *tid;
-	uint32_t count, room;
-};
 
 static int
 send_stop(int pid, int tid)
@@ -121,16 +189,6 @@ send_stop(int pid, int tid)
 	info.si_value.sival_ptr = &stop;
 	return (int)zm_os_syscall(SYS_rt_tgsigqueueinfo, pid, tid, STOP_SIGNAL,
 				  (long)&info, 0, 0);
-}
-
-static bool
-on_roll(const struct roll *r, int tid)
-{
-	for (uint32_t i = 0; i < r->count; i++) {
-		if (r->tid[i] == tid)
-			return true;
-	}
-	return false;
 }
 
 static int
@@ -176,10 +234,14 @@ send_new(int tid, void *ctx)
 {
 	struct roll *r = ctx;
 
-	if (r->count >= r->room || on_roll(r, tid))
+	if (r->count >= r->room || find(r, tid))
 		return;
-	if (send_stop(zm_os_getpid(), tid) == 0)
-		r->tid[r->count++] = tid;
+	struct called *c = &r->called[r->count];
+	c->tid = tid;
+	zm_asleep_read(tid, &c->asleep);
+	__atomic_store_n(&r->count, r->count + 1, __ATOMIC_RELEASE);
+	if (send_stop(zm_os_getpid(), tid) != 0)
+		r->count--;
 }
 
 static bool
@@ -219,8 +281,9 @@ static void
 strike_gone(struct roll *r)
 {
 	for (uint32_t i = 0; i < r->count;) {
-		if (!has_answered(r->tid[i]) && is_gone(r->tid[i]))
-			r->tid[i] = r->tid[--r->count];
+		if (!has_answered(r->called[i].tid) &&
+		    is_gone(r->called[i].tid))
+			r->called[i] = r->called[--r->count];
 		else
 			i++;
 	}
@@ -270,14 +333,16 @@ zm_stop_threads(struct zm_stop *s)
 	memset(s, 0, sizeof *s);
 	if (others <= 0)
 		return others;
-	struct roll roll = { .room = (uint32_t)others * 2 + 64 };
-	s->bytes = roll.room * (sizeof *s->thread + sizeof *roll.tid);
+	struct roll *roll = &stop.roll;
+	roll->room = (uint32_t)others * 2 + 64;
+	s->bytes = roll->room * (sizeof *s->thread + sizeof *roll->called);
 	s->thread = zm_os_map(s->bytes, "zmalloc scan");
 	if (!s->thread)
 		return -ENOMEM;
-	roll.tid = (int32_t *)(s->thread + roll.room);
+	roll->called = (struct called *)(s->thread + roll->room);
+	roll->count = 0;
 	stop.thread = s->thread;
-	stop.room = roll.room;
+	stop.room = roll->room;
 	stop.stopped = stop.answered = stop.leaving = 0;
 	int err = zm_os_sigaction(STOP_SIGNAL, &act, &stop.old);
 	if (err < 0)
@@ -285,11 +350,11 @@ zm_stop_threads(struct zm_stop *s)
 	if (!++stop_number)
 		stop_number = 1;
 	__atomic_store_n(&stop.hold, stop_number, __ATOMIC_RELEASE);
-	stop_all(&roll);
+	stop_all(roll);
 	s->count = __atomic_load_n(&stop.answered, __ATOMIC_ACQUIRE);
 	if (s->count > stop.room)
 		s->count = stop.room;
-	s->missed = roll.count > s->count ? roll.count - s->count : 0;
+	s->missed = roll->count > s->count ? roll->count - s->count : 0;
 	return 0;
 }
 

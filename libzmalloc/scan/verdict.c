@@ -29,7 +29,7 @@ each_node(struct zm_scan *s, bool reverse,
 		for (uint32_t k = 0; k < r->tag_count; k++) {
 			uint32_t index = reverse ? r->tag_count - 1 - k : k;
 			if (r->tags[2 * (size_t)index] &&
-			    zm_mark_node(s, r, index, &n))
+			    zm_mark_node(s, r, index, &n) && n.tag)
 				fn(s, &n);
 		}
 	}
@@ -86,6 +86,7 @@ group(struct zm_scan *s, struct zm_node *n)
 
 	if (kind(n) != ZM_STATE_DEFINITE)
 		return;
+	zm_graph_leader(s, n->start);
 	s->group_blocks = s->group_bytes = 0;
 	zm_mark_push(s, n);
 	zm_mark_drain(s);
@@ -109,13 +110,25 @@ write_verdict(struct zm_scan *s, struct zm_node *n)
 		[ZM_STATE_LOST] = ZS_INDIRECT,
 		[ZM_STATE_DEFINITE] = ZS_DEFINITE,
 	};
-	uint64_t w0 = n->tag[0] & (~UINT64_C(0) >> 4);
+	uint64_t w0, w1, with;
 	unsigned k = kind(n);
 
-	(void)s;
+	zm_scan_tag(s, n->tag, &w0, &w1);
+	with = w0 & (~UINT64_C(0) >> 4);
 	if (k < sizeof verdict)
-		w0 |= (uint64_t)verdict[k] << 60;
-	__atomic_store_n(&n->tag[0], w0, __ATOMIC_RELAXED);
+		with |= (uint64_t)verdict[k] << 60;
+	if (!w0 || with == w0)
+		return;
+	/* The program may free the block just now, and the next one there may
+	 * have the same stack and size: its tag's other word tells. */
+	uint64_t seen = w0;
+	if (!__atomic_compare_exchange_n(&n->tag[0], &seen, with, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return;
+	zm_scan_tag(s, n->tag, &seen, &w1);
+	if (!seen)
+		__atomic_compare_exchange_n(&n->tag[0], &with, w0, false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 void

@@ -117,6 +117,14 @@ zm_szone_enumerate(struct zm_szone *z, void (*fn)(uintptr_t, size_t, void *),
 	zm_szone_unlock(z);
 }
 
+void
+zm_szone_waiting(const struct zm_szone *z,
+		 void (*fn)(uintptr_t, size_t, void *), void *ctx)
+{
+	zm_cache_each(z, fn, ctx);
+	zm_transfer_each(z, fn, ctx);
+}
+
 struct regions {
 	void (*fn)(uintptr_t, size_t, bool, void *);
 	void *ctx;

@@ -97,7 +97,12 @@ void zm_szone_statistics(struct zm_szone *, int sub, struct zm_statistics *);
 void zm_szone_enumerate(struct zm_szone *,
 			void (*fn)(uintptr_t start, size_t usable, void *ctx),
 			void *ctx);
-/* The same for the regions and for our metadata of it. */
+/* Calls fn for each block that waits in a cache or between two; takes no lock:
+ * for those who see the zone stand still. */
+void zm_szone_waiting(const struct zm_szone *,
+		      void (*fn)(uintptr_t start, size_t usable, void *ctx),
+		      void *ctx);
+/* As zm_szone_enumerate for the regions and for our metadata of it. */
 void zm_szone_regions(struct zm_szone *,
 		      void (*fn)(uintptr_t start, size_t bytes, bool metadata,
 				 void *),

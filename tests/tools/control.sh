@@ -84,9 +84,12 @@ same '--duration: sound' ok "$(query "$T/d.db" 'PRAGMA integrity_check')"
 
 # A program that is attached to and left again, three times, and once by one
 # that is killed; its end is its own.
+# The victim is still a shell for a moment.
+until_runs() { until [ "/proc/$victim/exe" -ef "$1" ]; do sleep 0.01; done; }
+
 LD_PRELOAD=$LIB "$control" loop 600 >"$T/out" &
 victim=$!
-sleep 0.2
+until_runs "$control"
 for i in 1 2 3; do
 	"$ZRECORD" -q --duration 200ms -o "$T/p$i.db" -p $victim 2>"$T/err"
 	same "--pid $i: status" 0 $?
@@ -137,6 +140,7 @@ mkfifo "$T/in"
 LD_PRELOAD=$LIB "$control" idle <"$T/in" >"$T/out" &
 victim=$!
 exec 9>"$T/in"
+until_runs "$control"
 sleep 0.2
 "$ZRECORD" -o "$T/i.db" -p $victim 2>"$T/err" 9>&- &
 recorder=$!
@@ -162,6 +166,7 @@ same '--pid, idle: recorded from its next allocation on' complete \
 # Children by fork are recorded too, and not with --no-follow.
 LD_PRELOAD=$LIB "$control" fork 60 &
 victim=$!
+until_runs "$control"
 "$ZRECORD" -q -o "$T/f.db" -p $victim
 wait $victim
 same '--pid: children' '1 alloc_after 5' "$(query "$T/f.db" "
@@ -170,6 +175,7 @@ same '--pid: children' '1 alloc_after 5' "$(query "$T/f.db" "
     WHERE cause = 'fork' AND function = 'alloc_after'")"
 LD_PRELOAD=$LIB "$control" fork 60 &
 victim=$!
+until_runs "$control"
 "$ZRECORD" -q --no-follow -o "$T/n.db" -p $victim
 wait $victim
 same '--pid --no-follow: no children' 1 \
@@ -198,6 +204,7 @@ if cc -g -fno-builtin -Ilibzmalloc/include -o "$T/linked" \
     tests/programs/control.c "$BUILD/libzmalloc.a" -lpthread -ldl 2>"$T/err"; then
 	"$T/linked" loop 40 >"$T/out" &
 	victim=$!
+	until_runs "$T/linked"
 	"$ZRECORD" -q -o "$T/a.db" -p $victim
 	wait $victim
 	same '--pid, linked with the archive' '1 attach' "$(query "$T/a.db" \

@@ -112,7 +112,7 @@ live_from_diary()
 bad=0 broken=0 runs=${KILLS:-10}
 mkfifo "$T/pipe"
 for ((i = 0; i < runs; i++)); do
-	rm -f "$T"/k.db* "$T/pid"
+	rm -f "$T"/k.db* "$T/pid" "$T/diary"
 	cat "$T/pipe" >"$T/diary" &
 	reader=$!
 	record "$T/k.db" sh -c 'echo $$ >"$1"; exec "$2" "$3"' sh "$T/pid" \

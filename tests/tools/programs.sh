@@ -46,7 +46,9 @@ opens()
 	    SELECT pid, command, ended, exit_code, signal, lost_events
 	    FROM process WHERE recording = 'complete' AND
 		(ended IS NULL OR lost_events > 0 OR signal = 9 OR
-		exit_code IS NULL AND signal IS NULL OR EXISTS
+		exit_code IS NULL AND signal IS NULL AND NOT EXISTS
+		(SELECT 1 FROM process next WHERE next.pid = process.pid AND
+		    next.process_id > process.process_id) OR EXISTS
 		(SELECT 1 FROM block WHERE leak_kind = 'unscanned' AND
 		    block.process_id = process.process_id))")"
 	# true(1) may do without memory

@@ -179,8 +179,10 @@ on_alloc(void *p, size_t size, enum zm_fn fn, const void *ra, enum zt_call call,
 }
 
 static void
-on_free(struct zm_region *r, void *p, bool called, const void *ra)
+on_free(struct zm_region *r, void *p, bool called, const void *ra,
+	const struct zm_entry *at)
 {
+	(void)at;
 	(void)r;
 	(void)ra;
 	(void)called;
