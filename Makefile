@@ -130,6 +130,14 @@ $(O)/gen/schema_sql.h: schema/tables.sql schema/views.sql
 	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' schema/$$f.sql; \
 	    printf ';\n'; done; } > $@
 
+# The page of `zleaks html` and what else zleaks carries in itself.  WEB has
+# the libraries once `make deps` has fetched them: without them there is no page.
+WEB := build/web
+$(O)/gen/web: $(wildcard zleaks/web/* zleaks/web/*/* $(WEB)/*/*)
+	sh zleaks/web/assemble $@ $(WEB)
+$(O)/obj/zleaks/assets.o: TOOL_CFLAGS += -DZM_ASSETS='"$(O)/gen/web"'
+$(O)/obj/zleaks/assets.o: $(O)/gen/web
+
 deps:
 	@sh .ci/deps
 
@@ -179,7 +187,10 @@ $(O)/tests/unit/zone_%: tests/unit/zone_%.c $(filter $(O)/obj/libzmalloc/os/% $(
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libzmalloc.a $(common_obj)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(if $(filter undefined,$(SAN)),$(SANFLAGS)) -I. -Ilibzmalloc -Ilibzmalloc/include -Icommon -Ischema -I$(O)/gen -Itests \
-	  -fno-builtin -o $@ $< $(O)/libzmalloc.a $(common_obj) $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
+	  -fno-builtin -o $@ $(filter %.c %.o,$^) $(O)/libzmalloc.a $(zleaks_libs) $(zrecord_libs) -lpthread -ldl
+
+$(O)/tests/unit/growth_rates: $(O)/obj/zleaks/trend.o
+$(O)/tests/unit/thin_day: $(filter-out %/main.o,$(zrecord_obj))
 
 # -O1 -fno-inline: stacks that a test can name; no builtin malloc: none is optimised away.
 $(O)/tests/%: tests/%.c
@@ -240,7 +251,7 @@ help:
 	@printf '%s\n' \
 	  'make            build everything under build/' \
 	  'make deps       install the packages that are missing' \
-	  'make demo       record an example, print its leaks and growth' \
+	  'make demo       record an example, print its leaks and growth, make its page' \
 	  'make check      build and run all tests' \
 	  'make bench      timings beside the installed peers, as ratios' \
 	  'make install    PREFIX=/usr/local DESTDIR= ; make uninstall undoes it' \

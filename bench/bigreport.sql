@@ -13,7 +13,7 @@ WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 999999)
 INSERT INTO zone_info VALUES (1, 1, 'DefaultMallocZone'), (1, 2, 'cache');
 INSERT INTO thread_info SELECT 1, 1 + i, 1000 + i, iif(i = 0, 'big', 'worker-' || i), i * 0.5,
     iif(i % 3 = 2, 900.0, NULL), 1000000 + i, 900000 + i, 123456789 FROM n WHERE i < 64;
-INSERT INTO mark_info SELECT 1, i * 2.0, 'request' FROM n WHERE i < 500;
+INSERT INTO mark_info (process_id, t, label) SELECT 1, i * 2.0, 'request' FROM n WHERE i < 500;
 
 -- 24 levels of functions; the deeper, the more of them.
 INSERT INTO module_info (module_id, path, build_id)

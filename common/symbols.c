@@ -17,6 +17,8 @@ struct symbol_module {
 	int opened, tried; /* the file; its debug information */
 	struct elf_file file, debug;
 	struct function_table functions, debug_functions;
+	int looked[2]; /* objects and thread-local ones are loaded */
+	struct function_table objects[2];
 	struct dwarf_tables *dwarf;
 };
 
@@ -43,6 +45,8 @@ symbols_free(struct symbols *s)
 		dwarf_tables_free(m->dwarf);
 		functions_free(&m->functions);
 		functions_free(&m->debug_functions);
+		functions_free(&m->objects[0]);
+		functions_free(&m->objects[1]);
 		elf_file_close(&m->debug);
 		elf_file_close(&m->file);
 		free(m->path);
@@ -95,7 +99,7 @@ open_file(struct symbol_module *m)
 	if (m->path[0] != '/' || elf_file_open(&m->file, m->path) != 0)
 		return;
 	if (is_same(m))
-		functions_load(&m->functions, &m->file);
+		functions_load(&m->functions, &m->file, SYMBOL_FUNCTION);
 	else
 		elf_file_close(&m->file);
 }
@@ -123,11 +127,12 @@ open_debug(struct symbol_module *m)
 		m->dwarf = dwarf_tables_new(&m->file);
 		return;
 	}
-	int here = elf_file_open_debug(&m->file, &m->debug) == 0;
+	int here =
+	    m->debug.elf || elf_file_open_debug(&m->file, &m->debug) == 0;
 	if (!here &&
 	    (is_libc(m) || elf_file_fetch_debug(&m->file, &m->debug) != 0))
 		return;
-	functions_load(&m->debug_functions, &m->debug);
+	functions_load(&m->debug_functions, &m->debug, SYMBOL_FUNCTION);
 	if (!is_libc(m))
 		m->dwarf = dwarf_tables_new(&m->debug);
 }
@@ -141,6 +146,38 @@ symbols_heap(struct symbol_module *m)
 		return NULL;
 	open_file(m);
 	return functions_heap(&m->functions);
+}
+
+/* A file without .symtab has only what it exports: then the separate debug
+ * file knows more. */
+static void
+load_objects(struct symbol_module *m, int tls)
+{
+	enum symbol_kind kind = tls ? SYMBOL_TLS : SYMBOL_OBJECT;
+	open_file(m);
+	m->looked[tls] = 1;
+	if (!m->file.elf)
+		return;
+	if (!elf_file_has(&m->file, ".symtab") && !m->debug.elf)
+		elf_file_open_debug(&m->file, &m->debug);
+	if (m->debug.elf)
+		functions_load(&m->objects[tls], &m->debug, kind);
+	if (m->objects[tls].n == 0)
+		functions_load(&m->objects[tls], &m->file, kind);
+}
+
+int
+symbols_object(struct symbol_module *m, uint64_t address, int tls,
+	       struct symbol_object *o)
+{
+	if (!m->looked[tls])
+		load_objects(m, tls);
+	const struct function_symbol *s =
+	    functions_find(&m->objects[tls], &m->owner->arena, address);
+	if (!s)
+		return -1;
+	*o = (struct symbol_object){ s->name, s->start, s->end - s->start };
+	return 0;
 }
 
 static const struct function_symbol *

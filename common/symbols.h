@@ -45,6 +45,20 @@ struct symbol_module *symbols_module(struct symbols *, const char *path,
 size_t symbols_lookup(struct symbol_module *, uint64_t address,
 		      const struct symbol_frame **frames);
 
+/* A variable, or a table that the compiler made. */
+struct symbol_object {
+	const char *name;     /* demangled; until symbols_free */
+	uint64_t start, size; /* size 0: not known */
+};
+
+/*
+ * The object at an address, relative to the file's own addresses; with tls: in
+ * the module's thread-local data, relative to its beginning.  0, or -1 when
+ * nothing is known.
+ */
+int symbols_object(struct symbol_module *, uint64_t address, int tls,
+		   struct symbol_object *);
+
 /* Has the module an allocator of its own ("malloc", "je_malloc", ..)?  NULL:
  * no, or not known.  A constant. */
 const char *symbols_heap(struct symbol_module *m);

@@ -59,7 +59,7 @@ int elf_file_open_debug(const struct elf_file *main, struct elf_file *debug);
  * one in DEBUGINFOD_URLS, and a few seconds at most. */
 int elf_file_fetch_debug(const struct elf_file *main, struct elf_file *debug);
 
-/* ---- function symbols ------------------------------------------------- */
+/* ---- symbols: functions, objects, thread-local objects ----------------- */
 
 struct function_symbol {
 	uint64_t start, end; /* end == start: size not known */
@@ -73,8 +73,11 @@ struct function_table {
 	unsigned heap; /* bits: which functions of a heap are among them */
 };
 
-/* Adds .symtab, or .dynsym when that is missing. */
-void functions_load(struct function_table *, struct elf_file *);
+enum symbol_kind { SYMBOL_FUNCTION, SYMBOL_OBJECT, SYMBOL_TLS };
+
+/* Adds .symtab, or .dynsym when that is missing: its symbols of one kind. */
+void functions_load(struct function_table *, struct elf_file *,
+		    enum symbol_kind);
 void functions_free(struct function_table *);
 
 /* The name by which these functions are a heap other than libc's or ours, or

@@ -1,6 +1,6 @@
 /*
- * symbols_table.c - the functions of a symbol table, sorted by address; names
- * are demangled when they are first asked for.
+ * symbols_table.c - the functions or objects of a symbol table, sorted by
+ * address; names are demangled when they are first asked for.
  */
 #include "symbols_parts.h"
 
@@ -61,15 +61,21 @@ symbols_demangle(struct arena *a, const char *name)
 }
 
 static int
-is_function(const GElf_Sym *s, const char *name)
+is_wanted(const GElf_Sym *s, const char *name, enum symbol_kind kind)
 {
 	unsigned type = GELF_ST_TYPE(s->st_info);
 	if (s->st_shndx == SHN_UNDEF || s->st_shndx == SHN_ABS || !name ||
-	    !*name || s->st_value == 0)
+	    !*name)
+		return 0;
+	if (kind == SYMBOL_TLS) /* the first one's value is 0 */
+		return type == STT_TLS;
+	if (s->st_value == 0)
 		return 0;
 	/* "$x" and the like only mark code and data on ARM */
 	if (name[0] == '$' && name[1] && (!name[2] || name[2] == '.'))
 		return 0;
+	if (kind == SYMBOL_OBJECT)
+		return type == STT_OBJECT;
 	return type == STT_FUNC || type == STT_GNU_IFUNC ||
 	       (type == STT_NOTYPE && s->st_size > 0);
 }
@@ -119,7 +125,7 @@ by_start(const void *a, const void *b)
 
 static void
 load_section(struct function_table *t, const struct elf_file *f, Elf_Scn *scn,
-	     const GElf_Shdr *sh)
+	     const GElf_Shdr *sh, enum symbol_kind kind)
 {
 	Elf_Data *d = elf_getdata(scn, NULL);
 	GElf_Sym s;
@@ -135,7 +141,7 @@ load_section(struct function_table *t, const struct elf_file *f, Elf_Scn *scn,
 		if (!gelf_getsym(d, (int)i, &s))
 			break;
 		const char *name = elf_strptr(f->elf, sh->sh_link, s.st_name);
-		if (!is_function(&s, name))
+		if (!is_wanted(&s, name, kind))
 			continue;
 		if (strstr(name, "malloc") || name[0] == 'f')
 			t->heap |= heap_bit(name);
@@ -155,7 +161,8 @@ is_table(const char *name, const GElf_Shdr *sh)
 }
 
 void
-functions_load(struct function_table *t, struct elf_file *f)
+functions_load(struct function_table *t, struct elf_file *f,
+	       enum symbol_kind kind)
 {
 	static const GElf_Word kinds[] = { SHT_SYMTAB, SHT_DYNSYM };
 	GElf_Shdr sh;
@@ -163,7 +170,7 @@ functions_load(struct function_table *t, struct elf_file *f)
 	for (int k = 0; k < 2 && t->n == 0; k++)
 		for (Elf_Scn *s = NULL; (s = elf_nextscn(f->elf, s));)
 			if (gelf_getshdr(s, &sh) && sh.sh_type == kinds[k])
-				load_section(t, f, s, &sh);
+				load_section(t, f, s, &sh, kind);
 	if (t->n == 0)
 		return;
 	qsort(t->symbols, t->n, sizeof *t->symbols, by_start);

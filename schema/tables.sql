@@ -76,8 +76,51 @@ CREATE TABLE block_info (
   stack_id INTEGER, thread_id INTEGER, allocated_at REAL, freed_at REAL,
   kind INTEGER NOT NULL,       -- key of leak_kind
   made_by INTEGER,             -- key of made_by
-  stands_for INTEGER NOT NULL DEFAULT 1 -- blocks, with --sample
+  stands_for INTEGER NOT NULL DEFAULT 1, -- blocks, with --sample
+  type_id INTEGER,             -- C++ type
+  holder INTEGER,              -- address of the block that holds it; negative: a
+                               -- root_id
+  holder_offset INTEGER        -- where in it the pointer lies
 );
+
+-- Blocks that one leak scan found held and a later one lost.
+CREATE TABLE loss_info (
+  process_id INTEGER NOT NULL, address INTEGER NOT NULL,
+  held_at REAL, lost_at REAL,  -- the two scans
+  path_id INTEGER,             -- who held it at the first
+  PRIMARY KEY (process_id, address)
+) WITHOUT ROWID;
+
+CREATE TABLE type_info (type_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+
+-- Leak scans and what they saw of roots.
+CREATE TABLE scan_info (
+  process_id INTEGER NOT NULL, scan INTEGER NOT NULL,
+  t REAL NOT NULL, seconds REAL,
+  exact INTEGER NOT NULL,      -- 1: all pointers are known, so what a root retains is
+                               -- what would be lost without it; 0: it may be less
+  held_blocks INTEGER, held_bytes INTEGER,
+  shared_blocks INTEGER, shared_bytes INTEGER, -- held by several roots, no one alone
+  PRIMARY KEY (process_id, scan)
+) WITHOUT ROWID;
+
+CREATE TABLE root_info (
+  root_id INTEGER PRIMARY KEY, -- unique in the report
+  process_id INTEGER NOT NULL,
+  kind TEXT NOT NULL,          -- 'data', 'tls', 'heap', 'mapping', 'thread', 'stack',
+                               -- 'registers'
+  module_id INTEGER, symbol TEXT, thread_id INTEGER, address INTEGER, bytes INTEGER
+);
+
+-- Only where it changed since the scan before.
+CREATE TABLE root_scan (
+  root_id INTEGER NOT NULL, scan INTEGER NOT NULL,
+  blocks INTEGER NOT NULL, bytes INTEGER NOT NULL, direct_blocks INTEGER NOT NULL,
+  PRIMARY KEY (root_id, scan)
+) WITHOUT ROWID;
+
+-- A chain of holders from a root on, as a JSON array: FORMAT.md.
+CREATE TABLE holder_path (path_id INTEGER PRIMARY KEY, steps TEXT NOT NULL);
 
 -- Regions of the allocator at the end of the recording.
 CREATE TABLE region_info (
@@ -160,5 +203,6 @@ CREATE TABLE history (
 );
 
 CREATE TABLE mark_info (
-  process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL
+  process_id INTEGER NOT NULL, t REAL NOT NULL, label TEXT NOT NULL,
+  live_blocks INTEGER, live_bytes INTEGER -- then
 );

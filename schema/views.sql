@@ -17,11 +17,44 @@ CREATE VIEW module AS SELECT module_id, path, build_id, allocator FROM module_in
 CREATE VIEW block AS
   SELECT b.process_id, b.address, b.size, b.usable_size, z.name AS zone, b.size_class,
          b.stack_id, b.thread_id, b.allocated_at, b.freed_at, k.name AS leak_kind,
-         m.name AS made_by, b.stands_for
+         m.name AS made_by, b.stands_for, t.name AS type, l.held_at, l.lost_at
   FROM block_info b
+  LEFT JOIN type_info t USING (type_id)
+  LEFT JOIN loss_info l ON l.process_id = b.process_id AND l.address = b.address
   LEFT JOIN leak_kind k USING (kind)
   LEFT JOIN made_by m ON m.made_by = b.made_by
   LEFT JOIN zone_info z ON z.process_id = b.process_id AND z.zone_id = b.zone_id;
+
+CREATE VIEW block_holder AS
+  SELECT b.process_id, b.address, CASE WHEN b.holder < 0 THEN -b.holder END AS root_id,
+         CASE WHEN b.holder > 0 THEN b.holder END AS holder_address, b.holder_offset,
+         l.path_id AS last_holder_path
+  FROM block_info b
+  LEFT JOIN loss_info l ON l.process_id = b.process_id AND l.address = b.address
+  WHERE b.holder IS NOT NULL OR l.path_id IS NOT NULL;
+
+CREATE VIEW root AS
+  SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.address,
+         r.bytes AS size
+  FROM root_info r LEFT JOIN module_info m USING (module_id);
+
+CREATE VIEW scan AS
+  SELECT process_id, t, seconds, exact, held_blocks, held_bytes, shared_blocks, shared_bytes
+  FROM scan_info;
+
+CREATE VIEW root_retained AS
+  SELECT r.process_id, s.t, r.root_id, x.blocks, x.bytes, x.direct_blocks
+  FROM root_scan x
+  JOIN root_info r USING (root_id)
+  JOIN scan_info s ON s.process_id = r.process_id AND s.scan = x.scan;
+
+CREATE VIEW last_holder AS
+  SELECT p.path_id, e.key AS step, json_extract(e.value, '$.root') AS root_id,
+         json_extract(e.value, '$.stack') AS stack_id, t.name AS type,
+         json_extract(e.value, '$.offset') AS offset,
+         json_extract(e.value, '$.times') AS times
+  FROM holder_path p, json_each(p.steps) e
+  LEFT JOIN type_info t ON t.type_id = json_extract(e.value, '$.type');
 
 CREATE VIEW leak_by_stack AS
   SELECT l.process_id, k.name AS kind, l.stack_id, l.blocks, l.bytes,
@@ -56,7 +89,7 @@ CREATE VIEW stack_frame AS
 CREATE VIEW process_sample AS
   SELECT process_id, t, live_bytes, rss_bytes, mapped_bytes, live_blocks FROM sample;
 
-CREATE VIEW mark AS SELECT process_id, t, label FROM mark_info;
+CREATE VIEW mark AS SELECT process_id, t, label, live_blocks, live_bytes FROM mark_info;
 
 CREATE VIEW region AS
   SELECT r.process_id, r.address, r.bytes, z.name AS zone, t.name AS tier, r.live_blocks,

@@ -67,6 +67,23 @@ query()
 	    "$1" "$2" 2>&1
 }
 
+# browse NAME FILE [OPTION..] <STEPS: opens a page in a browser (browse.py) and
+# keeps the answers in $T/NAME, a line each; its console must stay silent.
+# answer NAME N: the Nth of them.
+browse()
+{
+	local name=$1 file=$2
+	shift 2
+	python3 tests/browse.py "$@" "$file" >"$T/$name" 2>"$T/browse.err"
+	same "$name: browser" 0 $?
+	same "$name: console" '' "$(grep '^error: ' "$T/$name")"
+}
+answer() { sed -n "$2p" "$T/$1"; }
+have_browser()
+{
+	have chromium && python3 -c 'import base64, json, subprocess, tempfile, threading' 2>/dev/null
+}
+
 # wait_for COMMAND...: until it succeeds, 20 seconds at most.
 wait_for()
 {

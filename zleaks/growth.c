@@ -1,7 +1,9 @@
 /*
  * growth.c - the command `growth`: the curves of live memory and which of
- * them grow.  trend.c has the rule, top.c finds who is behind a curve,
- * growth_text.c and growth_json.c print.
+ * them grow.  trend.c has the rule, growth_sums.c makes the curves of zones and
+ * threads, growth_memory.c those of the whole process, rounds.c what grows from
+ * mark to mark, top.c finds who is behind it, growth_text.c and growth_json.c
+ * print.
  *
  * The recorder stores a row only when something changed, so a value holds
  * until the next row; before its first row a curve is 0.
@@ -69,7 +71,8 @@ load_clock(struct growth *g, struct clock *c)
 	}
 	sqlite3_finalize(st);
 	c->warm_up = trend_warm_up(c->times, c->count);
-	c->trend = trend_judge(c->live, c->live_count, c->times, c->count);
+	trend_grid(&c->grid, c->times, c->count);
+	c->trend = trend_judge(c->live, c->live_count, &c->grid);
 }
 
 /* Position of a sample; a number that is not there belongs to the one before
@@ -94,8 +97,8 @@ clock_position(const struct clock *c, int64_t number)
 	return low - 1; /* 0 - 1 is SIZE_MAX */
 }
 
-static const struct clock *
-find_clock(const struct growth *g, int64_t process_id)
+const struct clock *
+growth_clock(const struct growth *g, int64_t process_id)
 {
 	const struct process *p = recording_process(g->recording, process_id);
 	return p ? &g->clocks[p - g->recording->processes] : NULL;
@@ -103,7 +106,13 @@ find_clock(const struct growth *g, int64_t process_id)
 
 /* ---- curves ----------------------------------------------------------- */
 
-static void
+size_t
+growth_position(const struct clock *c, int64_t number)
+{
+	return clock_position(c, number);
+}
+
+void
 curve_point(struct curve *c, size_t at, int64_t blocks, int64_t bytes)
 {
 	if (c->point_count && c->points[c->point_count - 1].at == at)
@@ -117,7 +126,7 @@ curve_point(struct curve *c, size_t at, int64_t blocks, int64_t bytes)
 	    (struct point){ at, whole(blocks), whole(bytes) };
 }
 
-static void
+void
 curve_free(struct curve *c)
 {
 	free(c->points);
@@ -138,9 +147,8 @@ curve_passes(struct growth *g, struct curve *c)
 	       stack_passes(stacks_get(g->stacks, c->stack_id), &s->filter);
 }
 
-/* Judges a curve that has all its points, and keeps it if it is wanted. */
-static void
-finish_curve(struct growth *g, struct curve *c)
+void
+growth_keep(struct growth *g, struct curve *c)
 {
 	const struct clock *clock = c->clock;
 	const struct point *p;
@@ -150,8 +158,9 @@ finish_curve(struct growth *g, struct curve *c)
 		c->first = p ? *p : (struct point){ 0, 0, 0 };
 		p = trend_at(c->points, c->point_count, clock->count - 1);
 		c->last = p ? *p : (struct point){ 0, 0, 0 };
-		c->trend = trend_judge(c->points, c->point_count, clock->times,
-				       clock->count);
+		c->trend = trend_judge(c->points, c->point_count, &clock->grid);
+		if (g->settings->by == BY_THREAD)
+			growth_doubt_survivors(&c->trend);
 		if (curve_passes(g, c)) {
 			if (g->curve_count == g->curve_room) {
 				g->curve_room =
@@ -182,14 +191,16 @@ load_curves(struct growth *g, const char *sql)
 	struct curve now = { 0 };
 
 	while (recording_step(g->recording, st)) {
-		struct curve row = { .clock = find_clock(g, column_int(st, 0)),
+		struct curve row = { .clock =
+					 growth_clock(g, column_int(st, 0)),
 				     .zone_id = column_int(st, 1),
 				     .size_class = column_int(st, 2),
-				     .stack_id = column_int(st, 3) };
+				     .stack_id = column_int(st, 3),
+				     .thread_id = UNKNOWN };
 		if (!row.clock)
 			continue;
 		if (!same_key(&now, &row)) {
-			finish_curve(g, &now);
+			growth_keep(g, &now);
 			now = row;
 			now.zone = column_text(st, 7);
 		}
@@ -198,87 +209,8 @@ load_curves(struct growth *g, const char *sql)
 			curve_point(&now, at, column_int(st, 5),
 				    column_int(st, 6));
 	}
-	finish_curve(g, &now);
+	growth_keep(g, &now);
 	sqlite3_finalize(st);
-}
-
-/* ---- zones: the sum of their classes ---------------------------------- */
-
-/* One change of one class, to be added up with those of its zone. */
-static int
-by_position(const void *pa, const void *pb)
-{
-	const struct point *a = pa, *b = pb;
-
-	return (a->at > b->at) - (a->at < b->at);
-}
-
-static void
-append_changes(struct curve *zone, const struct curve *c)
-{
-	int64_t blocks = 0, bytes = 0;
-
-	zone->points =
-	    text_grow(zone->points, zone->point_count + c->point_count,
-		      sizeof *zone->points);
-	for (size_t i = 0; i < c->point_count; i++) {
-		const struct point *p = &c->points[i];
-		zone->points[zone->point_count++] =
-		    (struct point){ p->at, p->blocks - blocks,
-				    p->bytes - bytes };
-		blocks = p->blocks;
-		bytes = p->bytes;
-	}
-}
-
-/* Changes become values, one point per sample. */
-static void
-sum_changes(struct curve *zone)
-{
-	size_t n = 0;
-	uint64_t blocks = 0, bytes = 0; /* may wrap on nonsense, harmlessly */
-
-	qsort(zone->points, zone->point_count, sizeof *zone->points,
-	      by_position);
-	for (size_t i = 0; i < zone->point_count; i++) {
-		struct point p = zone->points[i];
-		blocks += (uint64_t)p.blocks;
-		bytes += (uint64_t)p.bytes;
-		if (n && zone->points[n - 1].at == p.at)
-			n--;
-		zone->points[n++] =
-		    (struct point){ p.at, whole((int64_t)blocks),
-				    whole((int64_t)bytes) };
-	}
-	zone->point_count = n;
-}
-
-/* The curves are sorted by process and zone here. */
-static void
-merge_zones(struct growth *g)
-{
-	struct curve *classes = g->curves;
-	size_t n = g->curve_count;
-
-	g->curves = NULL;
-	g->curve_count = g->curve_room = g->growing = 0;
-	for (size_t i = 0; i < n;) {
-		struct curve zone = { .clock = classes[i].clock,
-				      .zone_id = classes[i].zone_id,
-				      .size_class = UNKNOWN,
-				      .stack_id = UNKNOWN };
-		zone.zone = classes[i].zone;
-		classes[i].zone = NULL;
-		for (; i < n && classes[i].clock == zone.clock &&
-		       classes[i].zone_id == zone.zone_id;
-		     i++) {
-			append_changes(&zone, &classes[i]);
-			curve_free(&classes[i]);
-		}
-		sum_changes(&zone);
-		finish_curve(g, &zone);
-	}
-	free(classes);
 }
 
 static void
@@ -286,6 +218,10 @@ load(struct growth *g)
 {
 	enum by by = g->settings->by;
 
+	if (by == BY_THREAD) {
+		growth_threads(g);
+		return;
+	}
 	if (by == BY_STACK) {
 		load_curves(g, "SELECT process_id, NULL, NULL, stack_id,"
 			       " sample, s.live_blocks, s.live_bytes, NULL"
@@ -304,7 +240,7 @@ load(struct growth *g)
 		       " ORDER BY c.process_id, c.zone_id, size_class, sample");
 	g->min_bytes = g->settings->min_bytes;
 	if (by == BY_ZONE)
-		merge_zones(g);
+		growth_zones(g);
 }
 
 /* ---- order and --top -------------------------------------------------- */
@@ -374,10 +310,7 @@ sort_and_cut(struct growth *g)
 static int
 check_settings(const struct settings *s)
 {
-	if (s->by == BY_THREAD)
-		message("growth: memory by thread over time is not recorded; "
-			"there is --by=class, zone and stack");
-	else if (regexfilter_active(&s->filter) && s->by != BY_STACK)
+	if (regexfilter_active(&s->filter) && s->by != BY_STACK)
 		message("growth: --focus and --ignore choose stacks: use them "
 			"with --by=stack");
 	else if (s->sort == SORT_AGE)
@@ -397,9 +330,11 @@ growth_find(struct growth *g)
 	for (size_t i = 0; i < processes; i++) {
 		g->clocks[i].process = &g->recording->processes[i];
 		load_clock(g, &g->clocks[i]);
+		growth_memory(g, &g->clocks[i]);
 	}
 	load(g);
 	sort_and_cut(g);
+	growth_rounds(g);
 	growth_top_stacks(g);
 }
 
@@ -409,10 +344,13 @@ growth_free(struct growth *g)
 	for (size_t i = 0; i < g->curve_count; i++)
 		curve_free(&g->curves[i]);
 	free(g->curves);
+	growth_rounds_free(g);
 	for (size_t i = 0; i < g->recording->process_count; i++) {
 		free(g->clocks[i].numbers);
 		free(g->clocks[i].times);
 		free(g->clocks[i].live);
+		free(g->clocks[i].rss);
+		free(g->clocks[i].mapped);
 	}
 	free(g->clocks);
 }

@@ -2,6 +2,7 @@
  * growth_text.c - growth as a page: for each process its curve as a whole, a
  * table of curves, and for those that grow who is behind them.
  */
+#include "growth_page.h"
 #include "growth.h"
 #include "moment.h"
 #include "table.h"
@@ -12,15 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TOP_SHOWN = 3 };
-
-struct page {
-	const struct growth *growth;
-	struct style style;
-	FILE *out;
-	int in_list; /* of one-line processes */
-};
 
 static char *
 spark(const struct page *page, const struct clock *clock,
@@ -47,13 +39,94 @@ verdict_word(const struct trend *t)
 					    : "too short";
 }
 
+/* "growing +3 KiB/s (confidence high)" */
+static void
+print_verdict(const struct trend *t, FILE *out)
+{
+	char rate[UNITS_BYTES];
+
+	if (t->verdict == TREND_TOO_SHORT) {
+		fputs("too short to say whether it grows", out);
+		return;
+	}
+	if (t->verdict == TREND_GROWING)
+		fprintf(out, "growing %s",
+			units_rate(rate, t->bytes_per_second));
+	else
+		fputs("not growing", out);
+	fprintf(out, " (confidence %s)", trend_confidences[t->confidence]);
+}
+
 /* ---- a process -------------------------------------------------------- */
+
+/* "live heap  ....  12 KiB -> 3 MiB" */
+static void
+print_curve(const struct page *page, const struct clock *c, const char *name,
+	    const struct point *points, size_t n)
+{
+	char a[32], b[32];
+
+	if (n == 0)
+		return;
+	char *curve = spark(page, c, points, n);
+	fprintf(page->out, "%s  %s  %s -> %s", name, curve,
+		message_bytes(a, sizeof a, count_shown(points[0].bytes)),
+		message_bytes(b, sizeof b, count_shown(points[n - 1].bytes)));
+	free(curve);
+}
+
+/* A part of the growth as a share of it, when it is one. */
+static void
+print_share(int64_t part, int64_t all, const char *what, FILE *out)
+{
+	double share = (double)part / (double)all;
+
+	if (share >= 0.01)
+		fprintf(out, ", %s %.0f %%", what, 100 * share);
+}
+
+/* What of the process's growth the live heap is. */
+static void
+print_explained(const struct page *page, const struct clock *c)
+{
+	struct explained e = growth_explained(page->growth, c);
+	FILE *out = page->out;
+	char a[32], b[32];
+
+	if (c->rss_count == 0)
+		return;
+	fputs(", ", out);
+	print_verdict(&e.trend, out);
+	if (c->mapped_count)
+		fprintf(
+		    out, "\nmapped by the heap: %s -> %s\n",
+		    message_bytes(a, sizeof a, count_shown(c->mapped[0].bytes)),
+		    message_bytes(
+			b, sizeof b,
+			count_shown(c->mapped[c->mapped_count - 1].bytes)));
+	if (isnan(e.share))
+		return;
+	fprintf(out,
+		"Of RSS's growth since the warm-up, %s, the live heap "
+		"explains %.0f %%",
+		message_bytes(a, sizeof a, count_shown(e.rss)),
+		e.share > 1 ? 100.0 : 100 * e.share);
+	print_share(e.slack, e.rss, "rounding up to size classes", out);
+	print_share(e.tags, e.rss, "the recorder's 16 bytes a block", out);
+	fputc('\n', out);
+	if (e.trend.verdict == TREND_GROWING &&
+	    (double)(e.live + e.slack + e.tags) < (double)e.rss / 2)
+		fputs("The rest is free memory in the heap, or did not come "
+		      "from malloc (mmap, an allocator\nof the program's own "
+		      "such as python's: PYTHONMALLOC=malloc shows it)\n",
+		      out);
+}
 
 static void
 print_process(const struct page *page, const struct clock *c)
 {
 	char *line = process_line(c->process), end[80];
-	char time[UNITS_BYTES], rate[UNITS_BYTES], a[32], b[32];
+	char time[UNITS_BYTES];
 
 	fprintf(page->out, "%s%s%s\n", page->style.bold, line, page->style.off);
 	fprintf(page->out, "pid %lld, ran %s, %s, %zu sample%s",
@@ -66,23 +139,14 @@ print_process(const struct page *page, const struct clock *c)
 			c->times[c->count - 1]);
 	fputc('\n', page->out);
 	free(line);
+	print_curve(page, c, "live heap", c->live, c->live_count);
 	if (c->live_count) {
-		const struct point *last = &c->live[c->live_count - 1];
-		char *curve = spark(page, c, c->live, c->live_count);
-		fprintf(
-		    page->out, "all zones  %s  %s -> %s, ", curve,
-		    message_bytes(a, sizeof a, count_shown(c->live[0].bytes)),
-		    message_bytes(b, sizeof b, count_shown(last->bytes)));
-		if (c->trend.verdict == TREND_GROWING)
-			fprintf(page->out, "growing %s\n",
-				units_rate(rate, c->trend.bytes_per_second));
-		else
-			fputs(c->trend.verdict == TREND_STEADY
-				  ? "not growing\n"
-				  : "too short to say whether it grows\n",
-			      page->out);
-		free(curve);
+		fputs(", ", page->out);
+		print_verdict(&c->trend, page->out);
+		fputc('\n', page->out);
 	}
+	print_curve(page, c, "RSS      ", c->rss, c->rss_count);
+	print_explained(page, c);
 	fputc('\n', page->out);
 }
 
@@ -150,6 +214,12 @@ key_cells(const struct page *page, struct table *t, const struct curve *c)
 		table_cell(
 		    t, message_number(n, sizeof n, count_shown(c->size_class)));
 		return;
+	case BY_THREAD: {
+		char *name = growth_thread_name(page->growth, c);
+		table_cellf(t, "%.60s", name);
+		free(name);
+		return;
+	}
 	default:
 		table_cell(t, c->zone);
 	}
@@ -174,6 +244,9 @@ row(const struct page *page, struct table *t, const struct curve *c)
 	if (growing)
 		table_paint(t, page->style.red, page->style.off);
 	table_cell(t, verdict_word(&c->trend));
+	table_cell(t, c->trend.confidence == TREND_NOT_SAID
+			  ? ""
+			  : trend_confidences[c->trend.confidence]);
 	if (page->growth->settings->by == BY_STACK)
 		stack_cell(page, t, c);
 	free(curve);
@@ -182,72 +255,46 @@ row(const struct page *page, struct table *t, const struct curve *c)
 static struct table *
 new_table(enum by by)
 {
-	static const struct table_column columns[] = {
-		{ "zone", 0 },	  { "class", 1 },	{ "blocks from", 1 },
-		{ "to", 1 },	  { "bytes from", 1 },	{ "to", 1 },
-		{ "change", 1 },  { "rate", 1 },	{ "curve", 0 },
-		{ "growing", 0 }, { "allocated by", 0 }
-	};
-	struct table_column used[11];
+	static const struct {
+		struct table_column column;
+		unsigned by; /* bits 1 << by; 0: all */
+	} columns[] = { { { "zone", 0 }, 1 << BY_CLASS | 1 << BY_ZONE },
+			{ { "class", 1 }, 1 << BY_CLASS },
+			{ { "thread", 0 }, 1 << BY_THREAD },
+			{ { "blocks from", 1 }, 0 },
+			{ { "to", 1 }, 0 },
+			{ { "bytes from", 1 }, 0 },
+			{ { "to", 1 }, 0 },
+			{ { "change", 1 }, 0 },
+			{ { "rate", 1 }, 0 },
+			{ { "curve", 0 }, 0 },
+			{ { "growing", 0 }, 0 },
+			{ { "confidence", 0 }, 0 },
+			{ { "allocated by", 0 }, 1 << BY_STACK } };
+	struct table_column used[sizeof columns / sizeof *columns];
 	size_t n = 0;
 
-	for (size_t i = 0; i < 11; i++) {
-		if ((i == 0 && by == BY_STACK) || (i == 1 && by != BY_CLASS) ||
-		    (i == 10 && by != BY_STACK))
-			continue;
-		used[n++] = columns[i];
-	}
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+		if (!columns[i].by || columns[i].by >> by & 1)
+			used[n++] = columns[i].column;
 	return table_new(used, n, "  ");
 }
 
-/* ---- who is behind it ------------------------------------------------- */
-
-static void
-print_behind(const struct page *page, const struct curve *c)
-{
-	const struct growth *g = page->growth;
-	char n[UNITS_BYTES], m[32], rate[UNITS_BYTES];
-	FILE *out = page->out;
-
-	fprintf(out, "%sgrowing%s  zone %s", page->style.red, page->style.off,
-		c->zone ? c->zone : "?");
-	if (c->size_class != UNKNOWN)
-		fprintf(
-		    out, ", size class %s",
-		    message_number(m, sizeof m, count_shown(c->size_class)));
-	fprintf(out, ": %s bytes, %s\n", units_change(n, curve_gain(c)),
-		units_rate(rate, c->trend.bytes_per_second));
-	if (c->top_count == 0)
-		fputs("  none of it was alive at the end; try --by=stack\n",
-		      out);
-	for (size_t i = 0; i < c->top_count && i < TOP_SHOWN; i++) {
-		const struct top_stack *t = &c->top[i];
-		fprintf(out, "  %s bytes in %s blocks alive at the end, from\n",
-			message_number(n, 32, count_shown(t->bytes)),
-			message_number(m, sizeof m, count_shown(t->blocks)));
-		stack_print(stacks_get(g->stacks, t->stack_id), &page->style,
-			    "  ", out);
-	}
-	fputc('\n', out);
-}
-
-static void
-print_stack(const struct page *page, const struct curve *c)
-{
-	const struct stack *stack =
-	    stacks_get(page->growth->stacks, c->stack_id);
-	char n[UNITS_BYTES], rate[UNITS_BYTES];
-
-	fprintf(
-	    page->out,
-	    "%sgrowing%s  %s bytes, %s; fingerprint %016" PRIx64 "\n",
-	    page->style.red, page->style.off, units_change(n, curve_gain(c)),
-	    units_rate(rate, c->trend.bytes_per_second), stack->fingerprint);
-	stack_print(stack, &page->style, "  ", page->out);
-	fputc('\n', page->out);
-}
-
 /* ---- the page --------------------------------------------------------- */
+
+static void
+print_table(const struct page *page, size_t at, size_t end)
+{
+	struct table *t = new_table(page->growth->settings->by);
+
+	for (size_t i = at; i < end; i++)
+		row(page, t, &page->growth->curves[i]);
+	if (end > at) {
+		table_flush(t, page->out);
+		fputc('\n', page->out);
+	}
+	table_free(t);
+}
 
 static size_t
 print_section(struct page *page, const struct clock *clock, size_t at)
@@ -258,36 +305,25 @@ print_section(struct page *page, const struct clock *clock, size_t at)
 
 	while (end < g->curve_count && g->curves[end].clock == clock)
 		grows |= g->curves[end++].trend.verdict == TREND_GROWING;
+	for (size_t i = 0; i < g->rounds_count; i++)
+		grows |= g->rounds[i].clock == clock;
 	if (g->recording->process_count > 1 && !grows) {
 		print_one_line(page, clock);
 		return end;
 	}
 	end_list(page);
 	print_process(page, clock);
-	if (end > at) {
-		struct table *t = new_table(g->settings->by);
-		for (size_t i = at; i < end; i++)
-			row(page, t, &g->curves[i]);
-		table_flush(t, page->out);
-		table_free(t);
-		fputc('\n', page->out);
-	}
-	for (size_t i = at; i < end; i++) {
-		const struct curve *c = &g->curves[i];
-		if (c->trend.verdict != TREND_GROWING)
-			continue;
-		if (g->settings->by == BY_STACK)
-			print_stack(page, c);
-		else
-			print_behind(page, c);
-	}
+	growth_print_rounds(page, clock);
+	growth_print_findings(page, at, end);
+	print_table(page, at, end);
 	return end;
 }
 
 void
 growth_text(const struct growth *g, FILE *out)
 {
-	static const char *const things[] = { "size class", "zone", "stack" };
+	static const char *const things[] = { "size class", "zone", "stack",
+					      "thread" };
 	struct page page = { g, style_for(g->settings, out), out, 0 };
 	const struct recording *r = g->recording;
 	size_t at = 0, all = g->curve_count + g->left_out;

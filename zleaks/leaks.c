@@ -4,6 +4,7 @@
  * leaks_sarif.c and leaks_junit.c print it.
  */
 #include "leaks.h"
+#include "holder.h"
 
 struct found
 leaks_found(const struct leaks *l)

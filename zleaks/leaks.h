@@ -32,9 +32,17 @@ struct group {
 	struct suppression *by;	   /* the entry that matches, or NULL */
 
 	/* of its blocks one by one, when they were looked at */
-	struct distinct classes, threads, makers;
+	struct distinct classes, threads, makers, types; /* type 0: none */
 	int64_t size_min, size_max, seen_blocks, seen_bytes;
 	double first, last; /* allocated; NAN */
+	struct loss *loss;  /* NULL: nothing is known */
+};
+
+/* Of blocks that one leak scan found held and the next one lost. */
+struct loss {
+	int64_t blocks;		      /* of which that is known */
+	int64_t path_id, path_blocks; /* who held the most of them last */
+	double held_at, lost_at;
 };
 
 struct tally {
@@ -54,14 +62,16 @@ struct leaks {
 	struct recording *recording;
 	const struct settings *settings;
 	struct stacks *stacks;
+	struct holders *holders; /* NULL: nothing is known of them */
 	struct suppressions suppressions;
 	struct group *groups;
 	size_t group_count;
 	struct section *sections; /* one per process */
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
-	int looked_at_all; /* leaks_look_at_blocks, at every group */
-	int all_shown;	   /* without --top */
+	int looked_at_all;    /* leaks_look_at_blocks, at every group */
+	int all_shown;	      /* without --top */
+	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
 /* Reads and chooses the groups; recording, stacks, settings and all_shown are
@@ -93,6 +103,14 @@ int section_leaks(const struct section *);
 /* Fills in the second half of these groups; with --thread, of that thread's
  * blocks only. */
 void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
+
+/* leaks_lost.c: fills in loss of these groups; prints it; adds it. */
+void leaks_look_at_losses(struct leaks *, struct group **, size_t n);
+void leaks_print_loss(const struct leaks *, const struct group *,
+		      const char *indent, FILE *);
+void leaks_loss_json(const struct leaks *, const struct group *, json_t *to);
+/* The C++ type of all its blocks; NULL: not known, or several. */
+const char *leaks_type(const struct leaks *, const struct group *);
 
 /* The listed groups of all processes with the same kind and fingerprint. */
 struct site {

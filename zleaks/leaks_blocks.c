@@ -4,6 +4,7 @@
  * that are asked for: the one step of the leak report whose time grows with
  * the number of blocks.
  */
+#include "holder.h"
 #include "leaks.h"
 
 #include "text.h"
@@ -49,6 +50,7 @@ note_block(struct group *g, sqlite3_stmt *st)
 	note_distinct(&g->classes, column_int(st, 4));
 	note_distinct(&g->threads, column_int(st, 5));
 	note_distinct(&g->makers, column_int(st, 7));
+	note_distinct(&g->types, sqlite3_column_int64(st, 8));
 	g->first = fmin(isnan(g->first) ? t : g->first, t);
 	g->last = fmax(isnan(g->last) ? t : g->last, t);
 }
@@ -59,20 +61,20 @@ block_query(const struct leaks *l, unsigned kinds)
 {
 	const char *thread = l->settings->thread;
 	char *end = NULL;
-	sqlite3_stmt *st = recording_sql(
-	    l->recording,
-	    thread ? "SELECT process_id, stack_id, kind, size, size_class,"
-		     " thread_id, allocated_at, made_by FROM block_info"
-		     " WHERE freed_at IS NULL AND (1 << kind) & ?1"
-		     " AND (process_id, thread_id) IN"
+	char *sql = text_format(
+	    "SELECT process_id, stack_id, kind, size, size_class, thread_id,"
+	    " allocated_at, made_by, %s FROM block_info"
+	    " WHERE freed_at IS NULL AND (1 << kind) & ?1%s",
+	    holders_there(l->recording) ? "type_id" : "NULL",
+	    thread ? " AND (process_id, thread_id) IN"
 		     " (SELECT process_id, thread_id FROM thread_info"
 		     "  JOIN process_info USING (process_id)"
 		     "  WHERE name = ?2 OR tid = ?3 OR thread_id = ?3"
 		     "  OR (?2 = 'main' AND tid = pid))"
-		   : "SELECT process_id, stack_id, kind, size, size_class,"
-		     " thread_id, allocated_at, made_by FROM block_info"
-		     " WHERE freed_at IS NULL AND (1 << kind) & ?1");
+		   : "");
+	sqlite3_stmt *st = recording_sql(l->recording, sql);
 
+	free(sql);
 	sqlite3_bind_int64(st, 1, kinds);
 	if (thread) {
 		long long number = strtoll(thread, &end, 10);
@@ -83,13 +85,30 @@ block_query(const struct leaks *l, unsigned kinds)
 	return st;
 }
 
+/* Most blocks of a large report belong to no group that is looked at: a table
+ * of the low bits of the groups' stacks tells so at once. */
+enum { LOW_BITS = 0xffff };
+
+static unsigned char *
+stacks_of(struct slot *slots)
+{
+	unsigned char *wanted = text_alloc(LOW_BITS + 1);
+
+	for (struct slot *s = slots; s; s = s->hh.next)
+		wanted[s->key.stack_id & LOW_BITS] = 1;
+	return wanted;
+}
+
 static void
 read_blocks(const struct leaks *l, struct slot *slots, unsigned kinds)
 {
 	sqlite3_stmt *st = block_query(l, kinds);
+	unsigned char *wanted = stacks_of(slots);
 	struct slot *s = NULL;
 
 	while (recording_step(l->recording, st)) {
+		if (!wanted[column_int(st, 1) & LOW_BITS])
+			continue;
 		struct slot probe = { .key = { column_int(st, 0),
 					       column_int(st, 1),
 					       column_int(st, 2) } };
@@ -99,6 +118,7 @@ read_blocks(const struct leaks *l, struct slot *slots, unsigned kinds)
 		if (s)
 			note_block(s->group, st);
 	}
+	free(wanted);
 	sqlite3_finalize(st);
 }
 

@@ -11,6 +11,7 @@
  * filter or a suppression takes definite groups away, what hung on them goes
  * too.
  */
+#include "holder.h"
 #include "leaks.h"
 
 #include "text.h"
@@ -259,9 +260,16 @@ choose_shown(struct leaks *l, struct section *s)
 		qsort(s->shown, s->shown_count, sizeof *s->shown,
 		      compare_groups);
 	s->listed_count = s->shown_count;
-	while (top && s->shown_count > (size_t)top) {
-		struct group *g = s->shown[--s->shown_count];
-		tally_add(&s->left_out, group_blocks(g), group_bytes(g));
+	size_t n = s->shown_count, seen[KIND_COUNT] = { 0 };
+	s->shown_count = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct group *g = s->shown[i];
+		if (top &&
+		    seen[l->top_of_each_kind ? g->kind : 0]++ >= (size_t)top)
+			tally_add(&s->left_out, group_blocks(g),
+				  group_bytes(g));
+		else
+			s->shown[s->shown_count++] = g;
 	}
 }
 
@@ -367,6 +375,7 @@ finish_groups(struct leaks *l)
 		}
 	if (!l->looked_at_all && l->settings->sort != SORT_AGE)
 		leaks_look_at_blocks(l, shown, n);
+	leaks_look_at_losses(l, shown, n);
 	free(shown);
 }
 
@@ -393,6 +402,9 @@ leaks_free(struct leaks *l)
 {
 	for (size_t i = 0; i < l->recording->process_count; i++)
 		free(l->sections[i].shown);
+	for (size_t i = 0; i < l->group_count; i++)
+		free(l->groups[i].loss);
+	holders_free(l->holders);
 	free(l->sections);
 	free(l->groups);
 	suppressions_free(&l->suppressions);

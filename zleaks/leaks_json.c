@@ -100,7 +100,7 @@ only_json(const struct distinct *d)
 }
 
 static json_t *
-group_json(const struct group *g)
+group_json(const struct leaks *l, const struct group *g)
 {
 	json_t *j = json_checked(json_pack(
 	    "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
@@ -117,6 +117,8 @@ group_json(const struct group *g)
 			    json_number_or_null(g->first));
 	json_object_set_new(j, "last_allocated_s",
 			    json_number_or_null(g->last));
+	json_object_set_new(j, "type", json_text(leaks_type(l, g)));
+	leaks_loss_json(l, g, j);
 	page_json_stack(j, g->stack_id, g->stack);
 	return j;
 }
@@ -156,8 +158,8 @@ leaks_json(struct leaks *l, FILE *out)
 	json_out_array(&o, "leaks");
 	for (size_t i = 0; i < r->process_count; i++)
 		for (size_t j = 0; j < l->sections[i].shown_count; j++)
-			json_out_element(&o,
-					 group_json(l->sections[i].shown[j]));
+			json_out_element(
+			    &o, group_json(l, l->sections[i].shown[j]));
 	json_out_array_end(&o);
 	json_out_member(&o, "groups_left_out",
 			json_integer(l->total.left_out.sites));

@@ -161,6 +161,15 @@ print_maker(const struct page *page, const struct group *g)
 }
 
 static void
+print_type(const struct page *page, const struct group *g)
+{
+	const char *type = leaks_type(page->leaks, g);
+
+	if (type)
+		fprintf(page->out, "%s, ", type);
+}
+
+static void
 print_sizes(const struct group *g, FILE *out)
 {
 	char n[32], m[32];
@@ -290,12 +299,14 @@ print_group(struct page *page, const struct group *g)
 	fputs(style->dim, begin_wrap(page, "\n"));
 	fputs("    ", page->out);
 	print_maker(page, g);
+	print_type(page, g);
 	print_sizes(g, page->out);
 	print_threads(page, g);
 	print_times(g, page->out);
 	fprintf(page->out, "fingerprint %016" PRIx64 "%s\n",
 		g->stack->fingerprint, style->off);
 	end_wrap(page, "    ");
+	leaks_print_loss(page->leaks, g, "    ", page->out);
 	stack_print(g->stack, style, "    ", out);
 	fputc('\n', out);
 }

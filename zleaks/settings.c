@@ -41,8 +41,9 @@ enum {
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
 	FOR_FINDINGS = FOR_LEAKS | FOR_DIFF | FOR_SUPPRESS,
-	FOR_TREES = FOR_STACKS | FOR_EXPORT,
+	FOR_TREES = FOR_STACKS | FOR_EXPORT | FOR_FLAMEGRAPH,
 	FOR_TABLES = FOR_THREADS | FOR_CLASSES,
+	FOR_HOLDERS = FOR_WHY | FOR_ROOTS,
 	FOR_SPAN = FOR_GROWTH | FOR_STACKS | FOR_THREADS
 };
 
@@ -51,13 +52,14 @@ static const struct option_def option_table[] = {
 	{ OPT_CSV, 0, "csv", NULL, "comma-separated values instead of text",
 	  FOR_QUERY | FOR_TABLES },
 	{ OPT_BY, 0, "by", "KEY",
-	  "a row per class (default), zone or stack (default of top)",
+	  "a row per class (default), zone, stack (default of top), thread",
 	  FOR_GROWTH | FOR_TOP },
 	{ OPT_COST, 0, "cost", "KEY",
 	  "live (default), peak, total, count, temporary or leaked",
 	  FOR_TREES },
 	{ OPT_BOTTOM_UP, 0, "bottom-up", NULL,
-	  "from the callers of malloc up to main", FOR_STACKS },
+	  "from the callers of malloc up to main",
+	  FOR_STACKS | FOR_FLAMEGRAPH },
 	{ OPT_FORMAT, 0, "format", "FORMAT",
 	  "folded, pprof, speedscope, massif, csv or json", FOR_EXPORT },
 	{ OPT_FORMAT, 0, "format", "FORMAT",
@@ -72,41 +74,42 @@ static const struct option_def option_table[] = {
 	  "bytes, blocks, and age (leaks, threads) or rate (growth, top)",
 	  FOR_PAGES | FOR_TABLES | FOR_TOP },
 	{ OPT_TOP, 'n', "top", "N",
-	  "list N per process, 0: all; default 20, JSON all",
-	  FOR_PAGES | FOR_HISTORY | FOR_TABLES | FOR_TOP | FOR_DIFF |
-	      FOR_SUPPRESS },
+	  "list N per process, 0: all; default 20, html 1000, JSON all",
+	  FOR_PAGES | FOR_HISTORY | FOR_HOLDERS | FOR_TABLES | FOR_DIFF |
+	      FOR_SUPPRESS | FOR_TOP | FOR_HTML },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
-	  FOR_PAGES | FOR_STACKS | FOR_TABLES | FOR_TOP | FOR_DIFF |
-	      FOR_SUPPRESS },
+	  FOR_PAGES | FOR_STACKS | FOR_ROOTS | FOR_TABLES | FOR_DIFF |
+	      FOR_SUPPRESS | FOR_TOP },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_TOP | FOR_DIFF |
-	      FOR_SUPPRESS },
+	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
+	      FOR_TOP | FOR_HTML },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_TOP | FOR_DIFF |
-	      FOR_SUPPRESS },
+	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
+	      FOR_TOP | FOR_HTML },
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main",
 	  FOR_LEAKS | FOR_THREADS | FOR_SUPPRESS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_TABLES | FOR_TOP |
-	      FOR_SUPPRESS },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HOLDERS | FOR_TABLES |
+	      FOR_SUPPRESS | FOR_TOP | FOR_HTML },
 	{ OPT_FROM, 0, "from", "MOMENT",
 	  "from then on: seconds, -10s before the end, or a mark's label",
 	  FOR_SPAN | FOR_DIFF },
 	{ OPT_TO, 0, "to", "MOMENT", "until then", FOR_SPAN | FOR_DIFF },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
 	  "leave out known leaks: LeakSanitizer's or Valgrind's file",
-	  FOR_FINDINGS },
+	  FOR_FINDINGS | FOR_HTML },
 	{ OPT_FAIL_ON, 0, "fail-on", "KIND[:N]",
 	  "exit with 1 on leaks of this kind or a surer one, see below",
 	  FOR_LEAKS | FOR_DIFF },
 	{ OPT_SOURCE_ROOT, 0, "source-root", "DIR",
 	  "show source files relative to DIR, default: here", 0 },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_TABLES | FOR_TOP },
+	  FOR_PAGES | FOR_HISTORY | FOR_STACKS | FOR_EXPORT | FOR_HOLDERS |
+	      FOR_TABLES | FOR_TOP },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",
@@ -128,11 +131,11 @@ static const char *const fail_words[] = { "definite",  "possible",  "indirect",
 					  "reachable", "unscanned", "none",
 					  NULL };
 
-/* Of all commands; which one takes which, the command says. */
-static const char *const format_words[] = { "text",   "json",  "sarif",
-					    "junit",  "lsan",  "valgrind",
-					    "folded", "pprof", "speedscope",
-					    "massif", "csv",   NULL };
+/* Of all commands: which of them one knows it says itself. */
+static const char *const format_words[] = { "text",	  "json",     "sarif",
+					    "junit",	  "folded",   "pprof",
+					    "speedscope", "massif",   "csv",
+					    "lsan",	  "valgrind", NULL };
 
 /* What shells offer for the argument of an option. */
 static const struct completion_words choices[] = {

@@ -85,5 +85,8 @@ char *frame_short_name(const struct frame *);
 /* Prints the frames, one per line, behind that indent. */
 void stack_print(const struct stack *, const struct style *, const char *indent,
 		 FILE *);
+/* The innermost `most` of them, and how many more there are. */
+void stack_print_inner(const struct stack *, const struct style *,
+		       const char *indent, size_t most, FILE *);
 
 #endif

@@ -326,35 +326,54 @@ print_recursion(const struct printer *p, size_t i)
 	return i;
 }
 
+static void
+print_frames(struct printer *p, size_t most)
+{
+	const struct style *style = p->style;
+	size_t all = stack_frames_worth_showing(p->stack), lines = 0;
+
+	p->own = stack_own_frame(p->stack);
+	if (p->own != SIZE_MAX && p->own < 3 * most && most <= p->own)
+		most = p->own + 1;
+	/* one more takes no more room than saying so */
+	p->n = all > 0 && all - 1 > most ? most : all;
+	if (style->columns)
+		p->width = style->columns - strlen(p->indent) - 2;
+	p->align = name_width(p);
+	for (size_t i = 0; i < p->n; lines++) {
+		if (!style->whole && p->n - i > FRAMES_ALL - FRAMES_INNER &&
+		    lines >= FRAMES_INNER) {
+			size_t left_out = p->n - i - FRAMES_OUTER;
+			fprintf(p->out,
+				"%s    %s.. %zu frames (-n 0 shows all)%s\n",
+				p->indent, style->dim, left_out, style->off);
+			i += left_out;
+			lines = 0;
+		}
+		size_t behind = style->whole ? i : print_recursion(p, i);
+		i = behind > i ? behind : print_frame(p, i) + 1;
+	}
+	if (p->n < all)
+		fprintf(p->out, "%s  .. %zu more frames\n", p->indent,
+			all - p->n);
+	if (p->stack->count == 0)
+		fprintf(p->out, "%s  (no stack was recorded)\n", p->indent);
+}
+
 void
 stack_print(const struct stack *stack, const struct style *style,
 	    const char *indent, FILE *out)
 {
-	struct printer p = { .stack = stack,
-			     .style = style,
-			     .indent = indent,
-			     .out = out,
-			     .n = stack_frames_worth_showing(stack),
-			     .own = stack_own_frame(stack) };
-	size_t lines = 0;
+	stack_print_inner(stack, style, indent, SIZE_MAX, out);
+}
 
-	if (style->columns)
-		p.width = style->columns - strlen(indent) - 2;
-	p.align = name_width(&p);
-	for (size_t i = 0; i < p.n; lines++) {
-		if (!style->whole && p.n - i > FRAMES_ALL - FRAMES_INNER &&
-		    lines >= FRAMES_INNER) {
-			size_t left_out = p.n - i - FRAMES_OUTER;
-			fprintf(out,
-				"%s    %s.. %zu frames (-n 0 shows all)%s"
-				"\n",
-				indent, style->dim, left_out, style->off);
-			i += left_out;
-			lines = 0;
-		}
-		size_t behind = style->whole ? i : print_recursion(&p, i);
-		i = behind > i ? behind : print_frame(&p, i) + 1;
-	}
-	if (stack->count == 0)
-		fprintf(out, "%s  (no stack was recorded)\n", indent);
+void
+stack_print_inner(const struct stack *stack, const struct style *style,
+		  const char *indent, size_t most, FILE *out)
+{
+	struct printer p = {
+		.stack = stack, .style = style, .indent = indent, .out = out
+	};
+
+	print_frames(&p, most);
 }

@@ -1,29 +1,47 @@
 /*
- * top.c - which stacks are behind a growing size class or zone.
+ * top.c - which stacks are behind what grows: a size class, a zone, a thread,
+ * or the rounds from mark to mark.
  *
  * The recorder keeps a curve per class and one per stack, not one per class
- * and stack.  So: of the blocks of the class that are alive at the end, by
- * stack (one pass over block_info for all curves together), those stacks come
- * first that have gained most since the warm-up.  What was freed before the
- * end has left no block: then `growth --by=stack` tells.
+ * and stack.  So two things are asked of a stack: how much of what it allocated
+ * there after the warm-up was alive at the end (one pass over block_info for
+ * all), and how much its own curve has risen, saw-teeth left out.  It cannot
+ * have gained more than the lesser of the two: a stack that merely holds much
+ * has no young blocks, one whose blocks come and go has no rise.
+ *
+ * What was freed before the end has left no block, nor has a program that still
+ * runs: then the stacks' curves alone tell (risers.c).
  */
 #include "growth.h"
+#include "risers.h"
 
-#include "sums.h"
 #include "text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
+/* ---- who allocated what is alive -------------------------------------- */
+
 /* Zeroed before its fields are set: the hash takes in the padding. */
 struct curve_key {
-	int64_t process_id, zone_id, size_class;
+	int64_t process_id, zone_id, size_class, thread_id;
+};
+
+struct share { /* of a stack in a curve or in rounds */
+	struct {
+		const void *owner;
+		int64_t stack_id;
+	} key;
+	struct top_stack top;
+	UT_hash_handle hh;
 };
 
 struct wanted { /* a growing curve */
 	struct curve_key key;
 	struct curve *curve;
+	double from, to; /* behind its warm-up */
 	UT_hash_handle hh;
 };
 
@@ -32,160 +50,327 @@ find_growing(struct growth *g)
 {
 	struct wanted *all = NULL;
 
+	if (g->settings->by == BY_STACK)
+		return NULL; /* the curve is the stack */
 	for (size_t i = 0; i < g->curve_count; i++) {
 		struct curve *c = &g->curves[i];
 		if (c->trend.verdict != TREND_GROWING)
 			continue;
 		struct wanted *w = text_alloc(sizeof *w);
-		w->key.process_id = c->clock->process->process_id;
-		w->key.zone_id = c->zone_id;
-		w->key.size_class = c->size_class;
+		w->key = (struct curve_key){ c->clock->process->process_id,
+					     c->zone_id, c->size_class,
+					     c->thread_id };
 		w->curve = c;
+		w->from = c->clock->times[c->clock->warm_up];
+		w->to = c->clock->times[c->clock->count - 1];
 		HASH_ADD(hh, all, key, sizeof w->key, w);
 	}
 	return all;
 }
 
-/* By index of the curve, then by stack. */
+struct block {
+	struct curve_key key;
+	int64_t stack_id, blocks, bytes;
+	double t;
+};
+
 static void
-share_out(struct growth *g, struct wanted *wanted, struct sums *shares)
+add_block(struct share **shares, const void *owner, const struct block *b,
+	  int late)
+{
+	struct share probe = { .key = { owner, b->stack_id } }, *s;
+
+	HASH_FIND(hh, *shares, &probe.key, sizeof probe.key, s);
+	if (!s) {
+		s = text_alloc(sizeof *s);
+		s->key.owner = owner;
+		s->key.stack_id = s->top.stack_id = b->stack_id;
+		s->top.gained = UNKNOWN;
+		HASH_ADD(hh, *shares, key, sizeof s->key, s);
+	}
+	s->top.blocks = count_add(s->top.blocks, b->blocks);
+	s->top.bytes = count_add(s->top.bytes, b->bytes);
+	if (late) {
+		s->top.late_blocks = count_add(s->top.late_blocks, b->blocks);
+		s->top.late_bytes = count_add(s->top.late_bytes, b->bytes);
+	}
+}
+
+static void
+add_to_rounds(struct growth *g, struct share **shares, const struct block *b)
+{
+	for (size_t i = 0; i < g->rounds_count; i++) {
+		struct rounds *r = &g->rounds[i];
+		if (r->clock->process->process_id == b->key.process_id &&
+		    b->t > r->blocks_from && b->t <= r->to) {
+			add_block(shares, r, b, 1);
+			r->blocks_alive = count_add(r->blocks_alive, b->blocks);
+		}
+	}
+}
+
+static void
+read_block(const struct growth *g, struct block *b, sqlite3_stmt *st)
+{
+	enum by by = g->settings->by;
+
+	b->key =
+	    (struct curve_key){ column_int(st, 0), UNKNOWN, UNKNOWN, UNKNOWN };
+	if (by == BY_THREAD)
+		b->key.thread_id = column_int(st, 3);
+	else
+		b->key.zone_id = column_int(st, 1);
+	if (by == BY_CLASS)
+		b->key.size_class = column_int(st, 2);
+	b->stack_id = column_int(st, 4);
+	b->blocks = whole(column_int(st, 6));
+	double bytes = (double)whole(column_int(st, 5)) * (double)b->blocks;
+	b->bytes = bytes < 0x1p62 ? (int64_t)bytes : INT64_MAX;
+	b->t = column_real(st, 7);
+}
+
+static struct share *
+share_out(struct growth *g, struct wanted *wanted)
 {
 	sqlite3_stmt *st = recording_sql(
-	    g->recording, "SELECT process_id, zone_id, size_class, stack_id,"
-			  " size FROM block_info WHERE freed_at IS NULL");
-	int by_zone = g->settings->by == BY_ZONE;
-	struct curve_key last = { UNKNOWN, UNKNOWN, UNKNOWN };
+	    g->recording, "SELECT process_id, zone_id, size_class, thread_id,"
+			  " stack_id, size, stands_for, allocated_at"
+			  " FROM block_info WHERE freed_at IS NULL");
+	struct share *shares = NULL;
 	struct wanted *w = NULL;
+	struct block b = { 0 };
 
 	while (recording_step(g->recording, st)) {
-		struct curve_key key = { column_int(st, 0), column_int(st, 1),
-					 by_zone ? UNKNOWN
-						 : column_int(st, 2) };
+		struct curve_key last = b.key;
+		read_block(g, &b, st);
 		/* neighbours often belong together */
-		if (memcmp(&key, &last, sizeof key) != 0)
-			HASH_FIND(hh, wanted, &key, sizeof key, w);
-		last = key;
-		if (!w)
-			continue;
-		struct sum *sum =
-		    sums_get(shares, w->curve - g->curves, column_int(st, 3));
-		sum->blocks++;
-		sum->bytes = count_add(sum->bytes, column_int(st, 4));
+		if (memcmp(&last, &b.key, sizeof last) != 0)
+			HASH_FIND(hh, wanted, &b.key, sizeof b.key, w);
+		if (w)
+			add_block(&shares, w->curve, &b,
+				  !(b.t < w->from || b.t > w->to));
+		if (g->rounds_count)
+			add_to_rounds(g, &shares, &b);
 	}
 	sqlite3_finalize(st);
+	return shares;
 }
 
-static int
-by_curve_and_bytes(const void *pa, const void *pb)
-{
-	const struct sum *a = pa, *b = pb;
+/* ---- how much its curve has risen ------------------------------------- */
 
-	if (a->a != b->a)
-		return a->a < b->a ? -1 : 1;
-	if (a->bytes != b->bytes)
-		return a->bytes < b->bytes ? 1 : -1;
-	return (a->b > b->b) - (a->b < b->b);
-}
-
-/* What the stack has gained since the warm-up, in all its size classes. */
-static int64_t
-stack_gain(struct growth *g, sqlite3_stmt *st, const struct curve *c,
+/* The stack's curve; points are the caller's to free. */
+static struct curve
+load_stack(struct growth *g, sqlite3_stmt *st, const struct clock *clock,
 	   int64_t stack_id)
 {
-	const struct clock *clock = c->clock;
-	size_t from = clock->warm_up < clock->count ? clock->warm_up : 0;
-	int64_t gain = UNKNOWN;
+	struct curve c = { .clock = clock };
 
 	sqlite3_bind_int64(st, 1, stack_id);
-	sqlite3_bind_int64(st, 2, clock->numbers[from]);
-	sqlite3_bind_int64(st, 3, clock->after);
-	if (recording_step(g->recording, st) &&
-	    sqlite3_column_type(st, 1) != SQLITE_NULL)
-		gain =
-		    sqlite3_column_int64(st, 1) - sqlite3_column_int64(st, 0);
+	while (recording_step(g->recording, st)) {
+		size_t at = growth_position(clock, column_int(st, 0));
+		if (at != SIZE_MAX)
+			curve_point(&c, at, column_int(st, 1),
+				    column_int(st, 2));
+	}
 	sqlite3_reset(st);
-	return gain;
+	return c;
 }
 
-/* A stack cannot have gained more in this class than it holds there. */
 static int64_t
-merit(const struct top_stack *t)
+lesser(int64_t a, double b)
 {
-	return t->gained == UNKNOWN   ? 0
-	       : t->gained < t->bytes ? t->gained
-				      : t->bytes;
+	return b < (double)a ? (b > 0 ? (int64_t)b : 0) : a;
 }
 
-/* Keeps the best TOP_STACKS, in order. */
-static void
-insert(struct curve *c, const struct top_stack *t)
+static int64_t
+gained_in_curve(const struct curve *stack, const struct top_stack *t)
 {
-	size_t at = c->top_count;
+	const struct clock *clock = stack->clock;
+	struct trend trend =
+	    trend_judge(stack->points, stack->point_count, &clock->grid);
 
-	while (at > 0 && merit(&c->top[at - 1]) < merit(t))
+	if (stack->point_count == 0)
+		return UNKNOWN;
+	if (trend.verdict == TREND_TOO_SHORT)
+		return t->late_bytes;
+	return lesser(t->late_bytes, trend.held);
+}
+
+static double
+bytes_at(const struct curve *c, size_t at)
+{
+	const struct point *p = trend_at(c->points, c->point_count, at);
+	return p ? (double)p->bytes : 0;
+}
+
+/* From the last sample before the rounds to the first one behind them. */
+static int64_t
+gained_in_rounds(const struct curve *stack, const struct rounds *r,
+		 const struct top_stack *t)
+{
+	const struct clock *c = r->clock;
+	size_t from = 0, to = c->count - 1;
+
+	while (from + 1 < c->count && c->times[from + 1] <= r->from)
+		from++;
+	while (to > from && c->times[to - 1] >= r->to)
+		to--;
+	double before = c->times[from] <= r->from ? bytes_at(stack, from) : 0;
+	return lesser(t->late_bytes, bytes_at(stack, to) - before);
+}
+
+/* ---- the first ones --------------------------------------------------- */
+
+static int
+by_owner_and_late(const struct share *a, const struct share *b)
+{
+	if (a->key.owner != b->key.owner)
+		return a->key.owner < b->key.owner ? -1 : 1;
+	if (a->top.late_bytes != b->top.late_bytes)
+		return a->top.late_bytes < b->top.late_bytes ? 1 : -1;
+	if (a->top.bytes != b->top.bytes)
+		return a->top.bytes < b->top.bytes ? 1 : -1;
+	return (a->key.stack_id > b->key.stack_id) -
+	       (a->key.stack_id < b->key.stack_id);
+}
+
+void
+top_insert(struct top_stack *top, size_t *count, const struct top_stack *t)
+{
+	size_t at = *count;
+
+	while (at > 0 && whole(top[at - 1].gained) < whole(t->gained))
 		at--;
 	if (at == TOP_STACKS)
 		return;
-	if (c->top_count < TOP_STACKS)
-		c->top_count++;
-	for (size_t i = c->top_count - 1; i > at; i--)
-		c->top[i] = c->top[i - 1];
-	c->top[at] = *t;
+	if (*count < TOP_STACKS)
+		(*count)++;
+	for (size_t i = *count - 1; i > at; i--)
+		top[i] = top[i - 1];
+	top[at] = *t;
 }
 
-/* A stack that gained nothing has no part in the growth, if others have. */
+/* One that gained next to nothing has no part in the growth, if others have:
+ * less than a hundredth of the first. */
 static void
-drop_idle(struct curve *c)
+drop_idle(struct top_stack *top, size_t *count)
 {
-	while (c->top_count > 1 && merit(&c->top[0]) > 0 &&
-	       merit(&c->top[c->top_count - 1]) <= 0)
-		c->top_count--;
+	while (*count > 1 && top[0].gained > 0 &&
+	       whole(top[*count - 1].gained) <= top[0].gained / 100)
+		(*count)--;
+}
+
+static int
+is_rounds(const struct growth *g, const void *owner)
+{
+	const struct rounds *r = owner;
+	return g->rounds_count && r >= g->rounds &&
+	       r < g->rounds + g->rounds_count;
 }
 
 static void
-rank(struct growth *g, const struct sums *shares)
+rank_one(struct growth *g, sqlite3_stmt *st, struct share *s)
 {
-	sqlite3_stmt *st = recording_sql(
-	    g->recording,
-	    "SELECT coalesce((SELECT live_bytes FROM stack_sample"
-	    "  WHERE stack_id = ?1 AND sample <= ?2"
-	    "  ORDER BY sample DESC LIMIT 1), 0),"
-	    " (SELECT live_bytes FROM stack_sample WHERE stack_id = ?1"
-	    "  AND sample < ?3 ORDER BY sample DESC LIMIT 1)");
+	void *owner = (void *)(uintptr_t)s->key.owner;
+	struct rounds *r = is_rounds(g, owner) ? owner : NULL;
+	struct curve *c = r ? NULL : owner;
+	struct curve stack =
+	    load_stack(g, st, r ? r->clock : c->clock, s->key.stack_id);
+
+	s->top.gained = r ? gained_in_rounds(&stack, r, &s->top)
+			  : gained_in_curve(&stack, &s->top);
+	top_insert(r ? r->top : c->top, r ? &r->top_count : &c->top_count,
+		   &s->top);
+	curve_free(&stack);
+}
+
+static void
+rank(struct growth *g, struct share *shares)
+{
+	sqlite3_stmt *st =
+	    recording_sql(g->recording, "SELECT sample, live_blocks, live_bytes"
+					" FROM stack_sample WHERE stack_id = ?1"
+					" ORDER BY sample");
+	const void *of = NULL;
 	size_t seen = 0;
 
-	for (size_t i = 0; i < shares->count; i++) {
-		const struct sum *sum = &shares->entry[i];
-		struct curve *c = &g->curves[sum->a];
-		seen = i && sum->a == sum[-1].a ? seen + 1 : 0;
-		if (seen >= TOP_CANDIDATES)
-			continue;
-		struct top_stack t = { sum->b, sum->blocks, sum->bytes,
-				       stack_gain(g, st, c, sum->b) };
-		insert(c, &t);
+	for (struct share *s = shares; s; s = s->hh.next) {
+		seen = s->key.owner == of ? seen + 1 : 0;
+		of = s->key.owner;
+		if (seen < TOP_CANDIDATES)
+			rank_one(g, st, s);
 	}
 	sqlite3_finalize(st);
+}
+
+/* ---- all of it -------------------------------------------------------- */
+
+/* Where what is alive is nearly what the marks say, they differ by what came
+ * at the edges: the marks are right. */
+static void
+trim_steps(struct rounds *r)
+{
+	double steps = (double)r->blocks_alive / r->blocks;
+
+	if (r->blocks > 0 &&
+	    fabs(steps - r->blocks_steps) < r->blocks_steps / 20)
+		r->blocks_steps = steps;
+}
+
+static void
+finish_rounds(struct growth *g, struct rounds *r)
+{
+	double known = 0, rise = r->bytes * r->blocks_steps;
+
+	for (size_t i = 0; i < r->top_count; i++)
+		known += (double)r->top[i].late_bytes;
+	if (rise > 0 && known < rise / 2 && r->to > r->from)
+		risers_of_rounds(g, r);
+	else
+		trim_steps(r);
+	if (!(rise > 0))
+		r->top_count = 0;
+	drop_idle(r->top, &r->top_count);
+}
+
+static void
+finish_curve(struct growth *g, struct risers *risers, struct curve *c)
+{
+	double known = 0;
+
+	for (size_t i = 0; i < c->top_count; i++)
+		known += (double)whole(c->top[i].gained);
+	if (c->trend.verdict == TREND_GROWING && g->settings->by != BY_STACK &&
+	    g->settings->by != BY_THREAD && known < c->trend.held / 2)
+		risers_of_curve(g, risers, c);
+	drop_idle(c->top, &c->top_count);
 }
 
 void
 growth_top_stacks(struct growth *g)
 {
-	struct wanted *wanted, *w, *next_w;
-	struct sums shares = { 0 };
+	struct wanted *wanted = find_growing(g), *w, *next_w;
+	struct share *shares = NULL, *s, *next_s;
+	struct risers risers = { 0 };
 
-	if (g->settings->by == BY_STACK)
-		return; /* the curve is the stack */
-	wanted = find_growing(g);
-	if (wanted)
-		share_out(g, wanted, &shares);
-	sums_sort(&shares, by_curve_and_bytes);
-	rank(g, &shares);
+	if (wanted || g->rounds_count)
+		shares = share_out(g, wanted);
+	HASH_SORT(shares, by_owner_and_late);
+	if (shares)
+		rank(g, shares);
 	for (size_t i = 0; i < g->curve_count; i++)
-		drop_idle(&g->curves[i]);
+		finish_curve(g, &risers, &g->curves[i]);
+	for (size_t i = 0; i < g->rounds_count; i++)
+		finish_rounds(g, &g->rounds[i]);
 	HASH_ITER(hh, wanted, w, next_w)
 	{
 		HASH_DEL(wanted, w);
 		free(w);
 	}
-	sums_free(&shares);
+	HASH_ITER(hh, shares, s, next_s)
+	{
+		HASH_DEL(shares, s);
+		free(s);
+	}
+	risers_free(&risers);
 }

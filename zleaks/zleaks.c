@@ -28,6 +28,11 @@ static const struct command commands[] = {
 	  classes_main },
 	{ "top", FOR_TOP, "report.db",
 	  "what is alive now in a program that is being recorded", top_main },
+	{ "html", FOR_HTML, "-o FILE report.db",
+	  "all of it as a page for the browser, in one file", html_main },
+	{ "flamegraph", FOR_FLAMEGRAPH, "-o FILE report.db",
+	  "who allocates, as a picture: SVG with search and zoom",
+	  flamegraph_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
@@ -39,6 +44,10 @@ static const struct command commands[] = {
 	  suppress_main },
 	{ "history", FOR_HISTORY, "ADDRESS report.db",
 	  "who owned an address (with zrecord --history)", history_main },
+	{ "why", FOR_WHY, "ADDRESS|STACK report.db",
+	  "who holds a block: the pointers from a root to it", why_main },
+	{ "roots", FOR_ROOTS, "report.db",
+	  "which variables and stacks keep how much alive", roots_main },
 	{ "doctor", FOR_DOCTOR, "report.db",
 	  "what is missing in the report, and what to do about it",
 	  doctor_main },
@@ -48,9 +57,6 @@ static const struct command commands[] = {
 	  help_main },
 	{ NULL, 0, NULL, NULL, NULL }
 };
-
-/* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "html", "flamegraph", NULL };
 
 static const struct command *
 find_command(const char *name)
@@ -123,15 +129,6 @@ finish_stdout(void)
 		   : EXIT_CLEAN;
 }
 
-static int
-is_later(const char *word)
-{
-	for (const char *const *l = later; *l; l++)
-		if (!strcmp(word, *l))
-			return 1;
-	return 0;
-}
-
 /* Says what is wrong with a word that is no command; the status. */
 static int
 not_a_command(const char *word)
@@ -139,10 +136,6 @@ not_a_command(const char *word)
 	const char *names[sizeof commands / sizeof *commands];
 	size_t n = 0;
 
-	if (is_later(word)) {
-		message("%s: not in this version", word);
-		return EXIT_USAGE;
-	}
 	for (const struct command *c = commands; c->name; c++)
 		names[n++] = c->name;
 	names[n] = NULL;
@@ -177,7 +170,7 @@ begins_with_command(int n, char **words)
 		return 0;
 	if (find_command(words[0]))
 		return 1;
-	return stat(words[0], &st) != 0 && (n > 1 || is_later(words[0]));
+	return n > 1 && stat(words[0], &st) != 0;
 }
 
 static int

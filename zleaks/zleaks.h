@@ -12,13 +12,16 @@
  *                prints them
  *   suppress.c   suppression files; see suppress.h for the others
  *   leaks.c      command `leaks`; leaks_groups.c: which groups, how much in
- *                all; leaks_blocks.c looks at single blocks; leaks_text.c,
- *                leaks_end.c, leaks_json.c, leaks_sarif.c, leaks_junit.c print
+ *                all; leaks_blocks.c looks at single blocks, leaks_lost.c at
+ *                what was lost when; leaks_text.c, leaks_end.c, leaks_json.c,
+ *                leaks_sarif.c, leaks_junit.c print
  *   diff.c       command `diff`; diff_sums.c: what is compared; diff_text.c and
  *                diff_json.c print
- *   growth.c     command `growth`: the curves; trend.c judges them, top.c
- *                finds who is behind them, growth_text.c and growth_json.c
- *                print
+ *   growth.c     command `growth`: the curves; trend.c judges them,
+ *                growth_sums.c makes those of zones and threads,
+ *                growth_memory.c those of the process, rounds.c those from
+ *                mark to mark, top.c and risers.c find who is behind them,
+ *                growth_text.c, growth_findings.c and growth_json.c print
  *   live_at.c    live bytes of stacks at those moments
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
@@ -29,9 +32,16 @@
  *                on a terminal
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
+ *   html.c       command `html`; html_*.c write a part of its data each,
+ *                web/ has the page, assets.c brings it into zleaks
+ *   flame.c      what a flame graph draws of a large tree
+ *   flamegraph.c  command `flamegraph`
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
+ *   why.c        command `why`; why_chains.c finds what holds what
+ *   roots.c      command `roots`
+ *   holder.c     holders in words
  *   doctor.c     command `doctor`
  *   query.c      command `query`; event_table.c: the events as tables
  *   style.c      colour, spark lines
@@ -67,7 +77,11 @@ enum { /* which commands an option belongs to */
        FOR_CLASSES = 256,
        FOR_TOP = 512,
        FOR_SUPPRESS = 1 << 16,
-       FOR_DIFF = 1 << 17
+       FOR_DIFF = 1 << 17,
+       FOR_WHY = 1 << 18,
+       FOR_ROOTS = 1 << 19,
+       FOR_HTML = 1 << 20,
+       FOR_FLAMEGRAPH = 1 << 21
 };
 
 enum sort { SORT_DEFAULT, SORT_BYTES, SORT_BLOCKS, SORT_AGE, SORT_RATE };
@@ -112,7 +126,11 @@ struct command {
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
+int html_main(const struct settings *, int argc, char **argv);
+int flamegraph_main(const struct settings *, int argc, char **argv);
 int export_main(const struct settings *, int argc, char **argv);
+int why_main(const struct settings *, int argc, char **argv);
+int roots_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
 int suppress_main(const struct settings *, int argc, char **argv);
 int diff_main(const struct settings *, int argc, char **argv);

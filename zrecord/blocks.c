@@ -10,6 +10,7 @@
  * twice as long.
  */
 #include "blocks.h"
+#include "holders.h"
 
 #include "regions.h"
 
@@ -34,6 +35,7 @@ struct block {
 	unsigned kind, fn, zone;
 	int64_t stack_id; /* 0: none */
 	double t;	  /* NaN: not known */
+	struct holder holder;
 };
 
 struct walk {
@@ -139,6 +141,7 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 	*(late ? &p->late_blocks : &p->kind_blocks[b->kind]) += b->weight;
 	*(late ? &p->late_bytes : &p->kind_bytes[b->kind]) +=
 	    b->weight * b->size;
+	holders_of(p, b->address, b->kind, &b->holder);
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
 	if (b->stack_id && k->sums) {
 		struct sum *sum =
@@ -232,7 +235,8 @@ table_connect(sqlite3 *db, void *walk, int argc, const char *const *argv,
 	*out = &t->base;
 	return sqlite3_declare_vtab(db, "CREATE TABLE x (address, size, usable,"
 					"zone, class, stack, thread, t, kind,"
-					"fn, weight)");
+					"fn, weight, type, holder,"
+					"holder_offset)");
 }
 
 static int
@@ -297,6 +301,18 @@ cursor_row(sqlite3_vtab_cursor *c, sqlite3_int64 *row)
 	return SQLITE_OK;
 }
 
+/* What of a holder is known; 0 is not. */
+static void
+holder_column(const struct holder *h, sqlite3_context *out, int column)
+{
+	if (column == 0 && h->type)
+		sqlite3_result_int64(out, h->type);
+	else if (column == 1 && h->by)
+		sqlite3_result_int64(out, h->by);
+	else if (column == 2 && h->by && h->offset != UINT64_MAX)
+		sqlite3_result_int64(out, (int64_t)h->offset);
+}
+
 static int
 cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int column)
 {
@@ -314,7 +330,10 @@ cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int column)
 				   (int64_t)b->weight };
 	/* stack, thread and function have no 0: not known */
 	const unsigned nullable = 1u << 5 | 1u << 6 | 1u << 9;
-	if (column == 4)
+	const int plain = sizeof values / sizeof *values;
+	if (column >= plain)
+		holder_column(&b->holder, out, column - plain);
+	else if (column == 4)
 		sqlite3_result_int64(
 		    out, (int64_t)zs_class_bytes(zs_class_index(b->usable)));
 	else if (column == 7)
@@ -407,6 +426,7 @@ forget(struct process *p, struct writer *w)
 	memset(p->kind_blocks, 0, sizeof p->kind_blocks);
 	memset(p->kind_bytes, 0, sizeof p->kind_bytes);
 	p->live_blocks = p->live_bytes = 0;
+	p->late_blocks = p->late_bytes = 0;
 	if (!p->kinds_written)
 		return;
 	writer_row(w, ROW_FORGET_LEAKS, "i", p->id);

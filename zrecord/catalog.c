@@ -14,6 +14,7 @@
 struct catalog_module {
 	int64_t id;
 	struct symbol_module *symbols; /* NULL: no names */
+	struct symbol_module *objects; /* the same, for objects */
 	struct lookup_job heap;
 	UT_hash_handle hh;
 	size_t key_bytes;
@@ -38,6 +39,7 @@ catalog_init(struct catalog *c, struct writer *w)
 {
 	*c = (struct catalog){ .writer = w,
 			       .symbols = symbols_new(),
+			       .objects = symbols_new(),
 			       .lookup = lookup_new() };
 }
 
@@ -60,6 +62,7 @@ catalog_free(struct catalog *c)
 		free(p);
 	}
 	symbols_free(c->symbols);
+	symbols_free(c->objects);
 	*c = (struct catalog){ 0 };
 }
 
@@ -82,6 +85,8 @@ catalog_module(struct catalog *c, const char *path, const uint8_t *build_id,
 	memcpy(m->key, key, key_bytes);
 	if (c->symbols)
 		m->symbols = symbols_module(c->symbols, path, build_id, bytes);
+	if (c->objects)
+		m->objects = symbols_module(c->objects, path, build_id, bytes);
 	char *name = key + 2 * bytes;
 	char *id = bytes ? strndup(key, 2 * bytes) : NULL;
 	utf8_clean(name);
@@ -195,6 +200,19 @@ catalog_rows(struct catalog *c, struct catalog_place *p)
 	for (size_t i = 0; i < n; i++)
 		p->rows->ids[i] = write_frame(c, &p->key, &frames[i]);
 	return p->rows;
+}
+
+int64_t
+catalog_module_id(const struct catalog_module *m)
+{
+	return m->id;
+}
+
+int
+catalog_object(const struct catalog_module *m, uint64_t address, int tls,
+	       struct symbol_object *o)
+{
+	return m->objects ? symbols_object(m->objects, address, tls, o) : -1;
 }
 
 void

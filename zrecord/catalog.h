@@ -17,7 +17,9 @@ struct catalog_place; /* of one return address */
 
 struct catalog {
 	struct writer *writer;
-	struct symbols *symbols;
+	struct symbols *symbols; /* of the look-up thread */
+	struct symbols *objects; /* of the main thread: nobody waits for those
+				    of functions */
 	struct lookup *lookup;
 	struct catalog_module *modules; /* uthash */
 	struct catalog_place *places;	/* uthash */
@@ -56,6 +58,14 @@ int catalog_ready(const struct catalog_place *);
 /* The rows of a place, written now if it is new: may wait for its names.  NULL
  * out of memory. */
 const struct place *catalog_rows(struct catalog *, struct catalog_place *);
+
+/* The key of its row. */
+int64_t catalog_module_id(const struct catalog_module *);
+
+/* The object (tls: thread-local object) at an address of the module's file.
+ * 0, or -1: not known. */
+int catalog_object(const struct catalog_module *, uint64_t address, int tls,
+		   struct symbol_object *);
 
 /* Writes which modules bring an allocator of their own. */
 void catalog_heaps(struct catalog *);

@@ -4,6 +4,8 @@
  */
 #include "blocks.h"
 #include "events.h"
+#include "holders.h"
+#include "marks.h"
 #include "memory.h"
 #include "points.h"
 #include "process.h"
@@ -19,7 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { LABEL_MAX = 1024 };
+enum { NAMED_THREADS_MAX = 4096 };
 
 static void
 write_threads(const struct process *p, struct writer *w)
@@ -58,31 +60,23 @@ write_zones(const struct process *p, struct writer *w)
 	free(z);
 }
 
-static void
-write_marks(struct process *p, struct writer *w)
-{
-	uint32_t n;
-	const struct segment *seg = &p->seg;
-	struct zs_mark *m = segment_table(seg, &seg->h.marks, &n);
-	for (uint32_t i = p->marks; i < n; i++) {
-		char *label = segment_string(seg, m[i].label, LABEL_MAX);
-		if (!label)
-			continue;
-		utf8_clean(label);
-		writer_row(w, ROW_MARK, "idt", p->id, (double)m[i].t_ns * 1e-9,
-			   label);
-		free(label);
-	}
-	p->marks = n;
-	free(m);
-}
-
 void
 process_names(struct process *p, struct writer *w)
 {
 	write_zones(p, w);
 	write_threads(p, w);
-	write_marks(p, w);
+	marks_write(p, w);
+}
+
+void
+process_progress(struct process *p, struct writer *w)
+{
+	uint64_t events = p->total.allocations + p->total.frees;
+	if (events == p->named_events ||
+	    segment_count(&p->seg, &p->seg.h.threads) > NAMED_THREADS_MAX)
+		return;
+	p->named_events = events;
+	process_names(p, w);
 }
 
 /* What only some recordings have. */
@@ -164,6 +158,20 @@ explain_unscanned(struct process *p)
 	*blocks = *bytes = 0;
 }
 
+/* Threads that ran on were cut off by the end of the process, each of them
+ * perhaps between two counters of one event. */
+static int
+counters_agree(const struct process *p)
+{
+	int64_t running = (int64_t)p->seg.h.scan_threads - 1;
+	int64_t blocks = (int64_t)counted_live(p) - (int64_t)p->live_blocks;
+	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
+
+	if (running <= 0)
+		return blocks == 0 && bytes == p->live_bytes;
+	return blocks <= running && -blocks <= running;
+}
+
 /* 'complete', or the first thing that keeps it from being so. */
 static void
 judge(struct process *p, struct ending e, char *why, size_t n)
@@ -183,7 +191,7 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 		snprintf(why, n, "the leak scan failed");
 	else if (h->state != ZS_SCANNED)
 		why_unscanned(p, e, why, n);
-	else if (counted_live(p) != p->live_blocks || bytes != p->live_bytes)
+	else if (!counters_agree(p))
 		snprintf(why, n,
 			 "the counters disagree: %lld blocks of %lld bytes "
 			 "not freed, %llu of %llu found",
@@ -258,7 +266,9 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 		e.status = (p->seg.h.exit_status & 0xff) << 8;
 	}
 	writer_commit(w, 0);
+	holders_take(p, w, c);
 	blocks_write(p, w);
+	holders_losses(p, w);
 	writer_commit(w, 0);
 	if (!w->failed)
 		stacks_write(p, w, c);

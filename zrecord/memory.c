@@ -45,6 +45,7 @@ struct memory {
 	double t; /* of the look, since the session's zero */
 	uint64_t part[PARTS];
 	int own_known;
+	int written;   /* while it runs */
 	uint64_t page; /* bytes */
 	struct spot *spot;
 	uint32_t *of_region; /* 1 + index in spot; 0: not there */
@@ -456,20 +457,42 @@ row(const struct process *p, struct writer *w, const char *part, uint64_t bytes)
 		   bytes == UINT64_MAX ? NO_INTEGER : (int64_t)bytes);
 }
 
-void
-memory_write(const struct process *p, struct writer *w, uint64_t live,
-	     uint64_t slack)
+/* All parts but those of the heap. */
+static void
+write_rest(const struct process *p, struct writer *w)
 {
 	static const char *const names[PARTS] = { "heap",      "metadata",
 						  "logger",    "session",
 						  "files",     "stack",
 						  "anonymous", "shared" };
 	const struct memory *m = p->memory;
-	uint64_t heap;
+	for (int i = PART_HEAP + 1; i < PARTS; i++)
+		row(p, w, names[i],
+		    i == PART_METADATA && !m->own_known ? UINT64_MAX
+							: m->part[i]);
+	row(p, w, "rss", resident_then(m));
+}
+
+void
+memory_progress(struct process *p, struct writer *w)
+{
+	if (!p->memory || p->memory->written)
+		return;
+	p->memory->written = 1;
+	row(p, w, "heap", p->memory->part[PART_HEAP]);
+	write_rest(p, w);
+}
+
+void
+memory_write(const struct process *p, struct writer *w, uint64_t live,
+	     uint64_t slack)
+{
+	const struct memory *m = p->memory;
 	if (!m)
 		return;
-	heap = m->part[PART_HEAP];
-	row(p, w, "rss", resident_then(m));
+	uint64_t heap = m->part[PART_HEAP];
+	writer_row(w, ROW_FORGET_MEMORY, "i", p->id);
+	write_rest(p, w);
 	/* blocks that have no tag look free */
 	if (!p->seg.h.sample_bytes && live + slack <= heap) {
 		row(p, w, "live", live);
@@ -477,10 +500,6 @@ memory_write(const struct process *p, struct writer *w, uint64_t live,
 		row(p, w, p->seg.h.before_blocks ? "unrecorded" : "free",
 		    heap - live - slack);
 	} else {
-		row(p, w, names[PART_HEAP], heap);
+		row(p, w, "heap", heap);
 	}
-	for (int i = PART_HEAP + 1; i < PARTS; i++)
-		row(p, w, names[i],
-		    i == PART_METADATA && !m->own_known ? UINT64_MAX
-							: m->part[i]);
 }

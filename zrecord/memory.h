@@ -48,7 +48,11 @@ uint64_t memory_resident(const struct memory *, uint32_t region,
 uint64_t memory_region(const struct memory *, uint32_t region,
 		       const struct zs_region *);
 
-/* Writes the rows; live and slack: resident bytes of recorded live blocks. */
+/* Writes what the last look saw, while the process runs: the heap as one. */
+void memory_progress(struct process *, struct writer *);
+
+/* Writes the rows at the end; live and slack: resident bytes of recorded live
+ * blocks. */
 void memory_write(const struct process *, struct writer *, uint64_t live,
 		  uint64_t slack);
 

@@ -3,10 +3,12 @@
  */
 #include "process.h"
 #include "events.h"
+#include "holders.h"
 #include "memory.h"
 #include "report.h"
 #include "sampler.h"
 #include "stacks.h"
+#include "thin.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -100,8 +102,7 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 	p->pid = pid > 0 ? pid : p->seg.h.pid;
 	p->pidfd = pidfd;
 	p->interval = interval;
-	p->stack_stride = 1;
-	p->step = 1;
+	thin_begin(p);
 	p->frames_cut = NO_INTEGER;
 	p->start = (double)p->seg.h.start_monotonic_ns * 1e-9;
 	p->next_sample = seconds_now();
@@ -155,6 +156,7 @@ process_free(struct process *p)
 		p->classes[z] = NULL;
 	}
 	stacks_free(p);
+	holders_free(p);
 	memory_free(p);
 	free(p->stacks);
 	p->stacks = NULL;

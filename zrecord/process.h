@@ -59,11 +59,13 @@ struct process {
 	double start; /* monotonic seconds of the session's zero */
 	double next_sample, next_tick;
 	double interval;
-	uint32_t samples;      /* number of the next one, in steps */
-	uint32_t step;	       /* from one sample to the next; see thin.h */
-	uint32_t taken;	       /* samples that the report has */
-	uint64_t stack_rows;   /* written so far */
-	uint32_t stack_stride; /* samples between two rows of one stack */
+	uint32_t samples; /* number of the next one */
+	uint32_t taken;	  /* samples that the report has */
+	uint32_t step;	  /* distance of those that were merged; thin.h */
+	uint32_t merged, premerged; /* up to these numbers; thin.c */
+	uint32_t looked;	    /* the last one that thin.c has seen */
+	uint32_t fine;		    /* so many at each end are not merged */
+	uint64_t stack_rows;	    /* that the report has */
 	struct class_state *classes[ZS_ZONES_MAX];
 	struct stack_state *stacks;
 	uint32_t stack_count;
@@ -74,16 +76,19 @@ struct process {
 	double next_scan;  /* when one is to be asked for */
 	double next_look;  /* .. and when to see whether one has ended */
 	uint32_t scans;	   /* those whose verdicts the report has */
-	uint32_t marks;	   /* that the report has */
 	int kinds_written; /* .. of such a scan */
+	uint32_t marks;	   /* of the segment's that were looked at */
 
 	struct memory *memory; /* memory.h; NULL: no look yet */
-	double next_memory,
-	    idle_memory;  /* when one is due; if little changed */
-	int64_t resident; /* bytes, of the last sample */
+	double next_memory;    /* when one is due; .. */
+	double idle_memory;    /* .. if little changed */
+	uint64_t named_events; /* at the last process_progress */
+	int64_t resident;      /* bytes, of the last sample */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
+
+	struct holders *holders; /* holders.c; NULL: no scan so far */
 
 	/* finish */
 	enum stop_reason stopped;
@@ -105,6 +110,10 @@ struct process {
  */
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
+
+/* The same while it runs, for readers of the growing report: when something
+ * has happened, and unless there are very many threads. */
+void process_progress(struct process *, struct writer *);
 
 /* Writes what the names of zones, threads and marks are by now. */
 void process_names(struct process *, struct writer *);

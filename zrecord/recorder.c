@@ -9,6 +9,8 @@
 #include "blocks.h"
 #include "events.h"
 #include "hello.h"
+#include "holders.h"
+#include "marks.h"
 #include "memory.h"
 #include "message.h"
 #include "pidinfo.h"
@@ -394,6 +396,7 @@ sample_due(struct recorder *r)
 			continue;
 		sample_take(p, &r->writer, 0);
 		stacks_ask(p, &r->catalog);
+		holders_take(p, &r->writer, &r->catalog);
 		look_for_scan(r, p, now);
 		if (process_exe_changed(p))
 			finish(r, p, STOP_EXEC, (struct ending){ 0 });
@@ -406,6 +409,9 @@ sample_due(struct recorder *r)
 	for (struct process *p = r->processes; p; p = p->next)
 		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
+			marks_write(p, &r->writer);
+			process_progress(p, &r->writer);
+			memory_progress(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
 	if (r->settings->max_size)

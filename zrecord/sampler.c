@@ -187,6 +187,14 @@ sample_stack_state(struct process *p, uint32_t stack)
 	return grow_states(p, stack + 1);
 }
 
+/* Least distance of two rows of one stack. */
+static uint32_t
+stack_stride(const struct process *p)
+{
+	uint64_t doublings = p->stack_rows / STACK_ROWS_PER_STEP;
+	return UINT32_C(1) << (doublings < 10 ? doublings : 10);
+}
+
 static void
 sample_stack(struct process *p, struct writer *w, struct stack_state *state,
 	     const struct zs_stack *s, int last)
@@ -199,17 +207,14 @@ sample_stack(struct process *p, struct writer *w, struct stack_state *state,
 		state->id = writer_row(w, ROW_STACK, "i", p->id);
 	else if (blocks == state->live_blocks && bytes == state->live_bytes)
 		return;
-	else if (!last &&
-		 p->samples - state->sample < p->stack_stride * p->step)
+	else if (!last && p->samples - state->sample < stack_stride(p))
 		return;
 	state->live_blocks = blocks;
 	state->live_bytes = bytes;
 	state->sample = p->samples;
 	writer_row(w, ROW_STACK_SAMPLE, "iiii", state->id, (int64_t)p->samples,
 		   (int64_t)blocks, (int64_t)bytes);
-	if (++p->stack_rows % STACK_ROWS_PER_STEP == 0 &&
-	    p->stack_stride < 1u << 10)
-		p->stack_stride *= 2;
+	p->stack_rows++;
 }
 
 static void
@@ -268,12 +273,15 @@ sample_take(struct process *p, struct writer *w, int last)
 		   (int64_t)live, p->resident, mapped_bytes(&p->seg));
 	if (w->refused != refused)
 		p->damaged = 1;
-	p->samples += p->step;
+	p->samples++;
 	p->taken++;
 	thin_process(p, w);
+	/* many stacks take their time: a twentieth of it at most */
+	double rest = (seconds_now() - now) * 20;
 	p->next_sample += p->interval;
-	if (p->next_sample < now)
-		p->next_sample = now + p->interval;
+	if (p->next_sample < now + rest)
+		p->next_sample =
+		    now + (rest > p->interval ? rest : p->interval);
 }
 
 void

@@ -2,11 +2,11 @@
  * sampler.h - the growth curves: at each interval the counters of a process,
  * rows only for what changed.
  *
- * Thinning, so that a day takes no more room than a minute:
- * - a process has at most SAMPLES_MAX samples; when there are so many, every
- *   other one goes and the distance doubles (thin.h);
- * - a stack gets at most one row every stack_stride samples; stack_stride
- *   doubles whenever STACK_ROWS_PER_STEP more rows were written.
+ * So that a day takes no more room than a quarter of an hour:
+ * - samples are merged as they grow old (thin.h);
+ * - while the report has more than STACK_ROWS_PER_STEP rows of stacks of a
+ *   process, a stack gets at most one every other sample; with every further
+ *   STACK_ROWS_PER_STEP at half that rate.
  * The last sample of a process writes every difference in any case.
  */
 #ifndef ZRECORD_SAMPLER_H
@@ -14,7 +14,7 @@
 
 #include "process.h"
 
-enum { SAMPLES_MAX = 240, SAMPLES_LEAST = 32, STACK_ROWS_PER_STEP = 250000 };
+enum { SAMPLES_LEAST = 32, STACK_ROWS_PER_STEP = 250000 };
 
 /* Takes a sample now. */
 void sample_take(struct process *, struct writer *, int last);

@@ -130,6 +130,13 @@ segment_tick(const struct segment *s)
 			      offsetof(struct zs_header, now_ms));
 }
 
+void
+segment_scans_read(const struct segment *s, uint32_t entries)
+{
+	(void)!pwrite(s->fd, &entries, sizeof entries,
+		      offsetof(struct zs_header, scans_read));
+}
+
 /* Memory that the segment really has: no table can hold more than that. */
 static uint64_t
 bytes_present(const struct segment *s)

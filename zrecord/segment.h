@@ -60,6 +60,9 @@ uint32_t segment_count(const struct segment *, const struct zs_table *);
 void *segment_table(const struct segment *, const struct zs_table *,
 		    uint32_t *n);
 
+/* Tells the target that so many entries of its table of scans were read. */
+void segment_scans_read(const struct segment *, uint32_t entries);
+
 /* A malloc'd copy of a NUL-terminated string of at most max bytes (cut there);
  * NULL when off is 0 or out of range. */
 char *segment_string(const struct segment *, uint64_t off, size_t max);

@@ -89,6 +89,14 @@ load_modules(struct process *p, struct catalog *c)
 	}
 }
 
+struct catalog_module *
+stacks_module(const struct process *p, uint32_t index)
+{
+	const struct stack_names *t = p->names;
+	return t && index && index < t->module_count ? t->modules[index].entry
+						     : NULL;
+}
+
 static struct catalog_place *
 place_of(const struct stack_names *t, struct catalog *c,
 	 const struct zs_node *node)

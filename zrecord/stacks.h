@@ -23,4 +23,8 @@ void stacks_write(struct process *p, struct writer *w, struct catalog *c);
 
 void stacks_free(struct process *p);
 
+/* A module of the process by its index in the segment's table, once stacks_ask
+ * has seen it; else NULL. */
+struct catalog_module *stacks_module(const struct process *, uint32_t index);
+
 #endif

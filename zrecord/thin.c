@@ -8,44 +8,102 @@ enum {
 	BLOCK_BYTES = 56,	/* what a row of block_info takes */
 	STACK_BYTES = 400,	/* a stack with its share of the locations */
 	FIXED_BYTES = 64 << 10, /* what a process writes at its end */
-	STEP_MAX = 1 << 28
+	STEP_MAX = 1 << 28,
+	STEP_PARTS = 32,
+	FINE_LEAST = 8
 };
 
-/* Rows of the samples that go, and where those that stay are moved to. */
+void
+thin_begin(struct process *p)
+{
+	double fine = FINE_SECONDS / p->interval;
+
+	p->step = 1;
+	p->fine = fine < FINE_MAX ? (uint32_t)fine : FINE_MAX;
+}
+
+/* Merges the samples behind `from` up to `to` to that distance, of which `to`
+ * is a multiple, or it is the last sample.  Returns the number of rows that
+ * went. */
 static int64_t
-thin(const struct process *p, struct writer *w)
+merge(struct process *p, struct writer *w, uint32_t step, uint32_t from,
+      uint32_t to)
 {
 	static const enum row rows[] = { ROW_THIN_CLASSES, ROW_MOVE_CLASSES,
 					 ROW_THIN_STACKS, ROW_MOVE_STACKS,
 					 ROW_THIN_SAMPLES };
 	int64_t gone = 0;
+
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		writer_row(w, rows[i], "ii", p->id, (int64_t)p->step);
-		if (rows[i] != ROW_MOVE_CLASSES && rows[i] != ROW_MOVE_STACKS)
-			gone += w->failed ? 0 : sqlite3_changes(w->db);
+		writer_row(w, rows[i], "iiii", p->id, (int64_t)step,
+			   (int64_t)from, (int64_t)to);
+		int64_t n = w->failed ? 0 : sqlite3_changes(w->db);
+		if (rows[i] == ROW_MOVE_CLASSES || rows[i] == ROW_MOVE_STACKS)
+			continue;
+		gone += n;
+		if (rows[i] == ROW_THIN_STACKS)
+			p->stack_rows -= (uint64_t)n;
+		if (rows[i] == ROW_THIN_SAMPLES)
+			p->taken -= (uint32_t)n;
 	}
 	w->thinned += (uint64_t)gone;
 	return gone;
 }
 
-static int64_t
-thin_more(struct process *p, struct writer *w)
+/* Number of the youngest sample that is old enough. */
+static uint32_t
+old_enough(const struct process *p)
 {
-	if (p->step >= STEP_MAX)
-		return 0;
-	p->step *= 2;
-	p->interval *= 2;
-	p->taken = p->taken / 2 + 1;
-	/* what comes next stands at a multiple of the new step */
-	p->samples = (p->samples + p->step - 1) / p->step * p->step;
-	return thin(p, w);
+	return p->samples > p->fine ? p->samples - p->fine - 1 : 0;
+}
+
+/* Merges what is old enough and lies behind *done, which becomes its end. */
+static void
+merge_to(struct process *p, struct writer *w, uint32_t step, uint32_t *done)
+{
+	uint32_t from = *done > p->fine ? *done : p->fine;
+	uint32_t to = step > 1 ? old_enough(p) / step * step : 0;
+
+	if (to > from) {
+		merge(p, w, step, from, to);
+		*done = to;
+	}
 }
 
 void
 thin_process(struct process *p, struct writer *w)
 {
-	if (p->taken >= SAMPLES_MAX)
-		thin_more(p, w);
+	uint32_t old = old_enough(p);
+
+	if (old < p->looked + THIN_BATCH || old <= p->fine)
+		return;
+	p->looked = old;
+	while ((old - p->fine) / p->step > MIDDLE_MAX && p->step < STEP_MAX) {
+		p->step *= 2;
+		p->merged = 0; /* what was merged before as well */
+	}
+	merge_to(p, w, p->step, &p->merged);
+	/* what waits for the end of a long step is at a short one */
+	if (p->premerged < p->merged)
+		p->premerged = p->merged;
+	merge_to(p, w, p->step / STEP_PARTS, &p->premerged);
+}
+
+/* Twice the distance, half of what stays as it is. */
+static int64_t
+thin_more(struct process *p, struct writer *w, int last)
+{
+	if (p->step >= STEP_MAX)
+		return 0;
+	p->step *= 2;
+	p->fine = p->fine > FINE_LEAST ? p->fine / 2 : 0;
+	uint32_t to = old_enough(p) / p->step * p->step;
+	if (last && !p->fine)
+		to = p->samples;
+	if (to <= p->fine)
+		return 0;
+	p->merged = to;
+	return merge(p, w, p->step, p->fine, to);
 }
 
 static int64_t
@@ -99,7 +157,7 @@ thin_to(struct process *first, struct writer *w, uint64_t limit, int last)
 		for (struct process *p = first; p; p = p->next)
 			/* a running one needs a few points */
 			if (last || p->taken > SAMPLES_LEAST)
-				gone += thin_more(p, w);
+				gone += thin_more(p, w, last);
 		/* a short process has nothing until the step is large */
 		if (gone == 0 && last && first && first->step < STEP_MAX)
 			gone = 1;

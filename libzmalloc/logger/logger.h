@@ -22,7 +22,7 @@
  * stacks.c (trie), modules.c, walk.c (stacks of the moment), rules.c and cfi.c
  * (how to go up), unwind.c (libunwind), pause.c (fork), threads.c, counters.c,
  * hook.c, history.c, record.c (fork, exit, public functions), control.c (start
- * and stop in a running program), sample.c (which blocks are recorded).
+ * and stop in a running program), marks.c, sample.c (which blocks are recorded).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
@@ -458,6 +458,8 @@ struct zm_lthread *zm_lthread_orphan(void);
 void zm_lthread_orphan_done(void);
 void zm_lthread_exit(void *logger);
 void zm_threads_reset(void);
+/* What is live now, by the counters: exact when no other thread allocates. */
+void zm_live_totals(uint64_t *blocks, uint64_t *bytes);
 /* Names as they are now, of the threads that still run. */
 void zm_threads_names(void);
 
@@ -468,6 +470,10 @@ void zm_count_flush(struct zm_lthread *t);
 void zm_shards_release(struct zm_lthread *t);
 void zm_tallies_release(struct zm_lthread *t);
 void zm_tallies_reset(void);
+
+/* ---- marks ------------------------------------------------------------ */
+
+void zm_marks_reset(void); /* in a fork child */
 
 /* ---- history ---------------------------------------------------------- */
 

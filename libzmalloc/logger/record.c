@@ -6,17 +6,12 @@
  * malloc/ through hook.h.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "logger/logger.h"
 #include "malloc/state.h"
 #include "os/os.h"
 #include "scan/leave.h"
 #include "zmalloc/record.h"
-
-enum { LABEL_MAX = 255 };
-
-static struct zm_lock marks_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 
 /* ---- fork ------------------------------------------------------------- */
 
@@ -41,7 +36,7 @@ void
 zm_record_fork_child(void)
 {
 	*zm_session_flag = 0;
-	zm_lock_init(&marks_lock, ZM_RANK_LOGGER);
+	zm_marks_reset();
 	zm_threads_reset();
 	zm_stacks_unlock();
 	zm_walks_resume();
@@ -155,29 +150,6 @@ ZM_EXPORT int
 zmalloc_record_stop(void)
 {
 	return -zm_record_stop();
-}
-
-ZM_EXPORT int
-zmalloc_record_mark(const char *label)
-{
-	if (!label)
-		return EINVAL;
-	if (!zm_session_active())
-		return ENOTCONN;
-	int done = ENOMEM;
-	struct zs_table *m = &zm_session.h->marks;
-	uint64_t now = zm_session_ns();
-	uint64_t text = zm_pool_string(label, strnlen(label, LABEL_MAX));
-	zm_lock(&marks_lock);
-	if (text && m->count < m->capacity && zm_table_open(m, m->count)) {
-		zm_session.marks[m->count] = (struct zs_mark){ now, text };
-		__atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELEASE);
-		/* what is allocated from now on is later than the mark */
-		zm_clock_set(now / 1000000 + 1);
-		done = 0;
-	}
-	zm_unlock(&marks_lock);
-	return done;
 }
 
 ZM_EXPORT int

@@ -446,8 +446,11 @@ struct zs_group {
 
 struct zs_mark {
 	uint64_t t_ns;
-	uint64_t label; /* offset of a NUL-terminated string */
+	uint64_t label; /* offset of a NUL-terminated string; several marks
+			   may share one */
+	uint64_t live_blocks, live_bytes;
 };
+static_assert(sizeof(struct zs_mark) == 32, "mark size");
 
 /* ---- scans and what points to what ------------------------------------ */
 

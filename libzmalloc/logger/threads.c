@@ -23,6 +23,8 @@ static uint32_t orphan_taken;
 
 static struct zm_lock list_lock = ZM_LOCK_INIT(ZM_RANK_LOGGER);
 static struct zm_lthread *list;
+/* Blocks that threads which ended have allocated more than freed. */
+static uint64_t ended_blocks;
 
 static void
 list_add(struct zm_lthread *t)
@@ -36,6 +38,13 @@ list_add(struct zm_lthread *t)
 	zm_unlock(&list_lock);
 }
 
+static uint64_t
+net_blocks(const struct zs_thread *r)
+{
+	return __atomic_load_n(&r->allocations, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&r->frees, __ATOMIC_RELAXED);
+}
+
 static void
 list_remove(struct zm_lthread *t)
 {
@@ -43,6 +52,8 @@ list_remove(struct zm_lthread *t)
 	*t->link = t->next;
 	if (t->next)
 		t->next->link = t->link;
+	if (t->index)
+		ended_blocks += net_blocks(t->record);
 	zm_unlock(&list_lock);
 }
 
@@ -53,6 +64,27 @@ zm_lthread_each(void (*fn)(struct zm_lthread *, void *), void *ctx)
 	for (struct zm_lthread *t = list; t; t = t->next)
 		fn(t, ctx);
 	zm_unlock(&list_lock);
+}
+
+/* Threads without a number of their own share entry 0. */
+void
+zm_live_totals(uint64_t *blocks, uint64_t *bytes)
+{
+	uint64_t n = net_blocks(&zm_session.threads[0]);
+	uint64_t sum =
+	    __atomic_load_n(&zm_session.h->live_bytes, __ATOMIC_RELAXED) +
+	    (uint64_t)__atomic_load_n(&orphan.pending, __ATOMIC_RELAXED);
+
+	zm_lock(&list_lock);
+	n += ended_blocks;
+	for (const struct zm_lthread *t = list; t; t = t->next) {
+		if (t->index)
+			n += net_blocks(t->record);
+		sum += (uint64_t)__atomic_load_n(&t->pending, __ATOMIC_RELAXED);
+	}
+	zm_unlock(&list_lock);
+	*blocks = (int64_t)n > 0 ? n : 0;
+	*bytes = (int64_t)sum > 0 ? sum : 0;
 }
 
 static void
@@ -145,6 +177,7 @@ zm_threads_reset(void)
 	orphan_taken = 0;
 	zm_lock_init(&list_lock, ZM_RANK_LOGGER);
 	list = NULL;
+	ended_blocks = 0;
 	zm_tallies_reset();
 }
 

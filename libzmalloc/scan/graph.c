@@ -9,12 +9,18 @@
  */
 #include <link.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "logger/logger.h"
 #include "os/os.h"
 #include "scan/scan.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 enum {
+	PAGE_WORDS = 512,
 	STEP = 8 << 10,	     /* words that are opened at once */
 	SHARE = 8,	     /* extra edges: this part of the heap at most */
 	EXTRA_MIN = 2 << 20, /* .. and no less than so many */
@@ -34,6 +40,10 @@ more_room(struct zm_graph *g)
 		g->flags |= ZS_SCAN_CUT;
 		return false;
 	}
+	/* at once, not page by page at a fault each; old kernels refuse */
+	uint64_t page = g->at & ~(uint64_t)(PAGE_WORDS - 1);
+	zm_os_madvise(g->out + page, (to - page) * sizeof *g->out,
+		      MADV_POPULATE_WRITE);
 	g->open = to;
 	return true;
 }

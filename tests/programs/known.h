@@ -115,7 +115,7 @@ wanted(const struct scenario *s, int argc, char **argv)
 	return 0;
 }
 
-static int
+static __attribute__((unused)) int
 known_main(int argc, char **argv, const struct scenario *s, size_t n)
 {
 	void *volatile slots[4] = { NULL, NULL, NULL, NULL };

@@ -258,10 +258,6 @@ check 'full device: one line' [ "$(wc -l <"$T/err")" = 1 ]
 
 # ---- words ------------------------------------------------------------
 
-for name in html flamegraph; do
-	status "$name" 2 $name "$R"
-	same "$name: message" "zleaks: $name: not in this version" "$(cat "$T/err")"
-done
 status 'misspelt command' 2 grwoth "$R"
 check 'misspelt command: proposal' grep -q 'did you mean growth' "$T/err"
 status 'option of another command' 2 query --kinds=all "$R" 'SELECT 1'

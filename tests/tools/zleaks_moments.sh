@@ -11,7 +11,7 @@ R=$T/m.db
 	# process 2 began 1 s after process 1
 	cat <<-'SQL'
 	DELETE FROM mark_info;
-	INSERT INTO mark_info VALUES (1, 1.0, 'request'), (1, 2.0, 'request'),
+	INSERT INTO mark_info (process_id, t, label) VALUES (1, 1.0, 'request'), (1, 2.0, 'request'),
 	    (1, 3.0, 'request'), (1, 1.15, 'loaded'), (1, 2.5, '7s'), (1, 2.2, 'odd#2');
 	COMMIT;
 	SQL

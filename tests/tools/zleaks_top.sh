@@ -33,6 +33,20 @@ same 'in a pipe: a table and the end' 1 \
     "$("$ZLEAKS" top "$T/r.db" </dev/null | grep -c 'alloc_growing < main$')"
 same 'in a pipe: no control characters' 0 "$("$ZLEAKS" top "$T/r.db" | LC_ALL=C grep -c '[[:cntrl:]]')"
 
+# What other commands know meanwhile.
+"$ZLEAKS" classes --json -o "$T/c.json" "$T/r.db"
+same 'classes, while it runs: the class, and all of the RSS' '1 1 1' "$(sqlite3 -batch -separator ' ' :memory: "
+    WITH p AS (SELECT readfile('$T/c.json') -> '\$.processes[0]' AS p)
+    SELECT (SELECT value ->> 'bytes' = 3000 * (value ->> 'blocks') AND
+	    value ->> 'slack_bytes' = 72 * (value ->> 'blocks') FROM json_each(p, '\$.classes')
+	    WHERE value ->> 'size_class' = 3072),
+	(SELECT sum(iif(key = 'rss', -value, value)) = 0 FROM json_each(p, '\$.memory.bytes')),
+	p ->> '\$.memory.bytes.heap' > 200 * 3000 FROM p")"
+"$ZLEAKS" threads --json -o "$T/t.json" "$T/r.db"
+same 'threads, while it runs' '1 1 1' "$(sqlite3 -batch -separator ' ' :memory: "
+    SELECT value -> 'main' = 'true', value ->> 'allocations' > 200, value ->> 'live_blocks' IS NULL
+    FROM json_each(readfile('$T/t.json'), '\$.threads')")"
+
 # A terminal of our own: what is written to it, and what state it ends in.
 cat >"$T/terminal.py" <<'END'
 import os, pty, select, signal, sys, termios, time

@@ -6,6 +6,7 @@
  * The recorder is the zrecord beside this program's folder, in serve mode.
  */
 #include "libzmalloc/logger/session.h"
+#include "unit/fake_graph.h"
 #include "unit/tools_check.h"
 
 #include <elf.h>
@@ -126,6 +127,8 @@ tables(void)
 	table(&h->modules, sizeof(struct zs_module), 100, 2);
 	table(&h->groups, sizeof(struct zs_group), 100, 1);
 	table(&h->marks, sizeof(struct zs_mark), 100, 1);
+	table(&h->scans, sizeof(struct zs_scan), FAKE_SCANS, 1);
+	table(&h->graph, sizeof(uint64_t), FAKE_WORDS, 1);
 }
 
 static void
@@ -229,7 +232,7 @@ fill_rest(void)
 	t[1] = (struct zs_thread){ 4711, 0, 0, 0, 1010, 0, 50200, "main" };
 	t[2] = (struct zs_thread){ 4712, 0,	7000000, 9000000,
 				   2,	 FREED, 0,	 "sixteen-bytes-xx" };
-	m[0] = (struct zs_mark){ 500000000, put_text("half", 4) };
+	m[0] = (struct zs_mark){ 500000000, put_text("half", 4), 12, 3456 };
 	h->command = put_text(command, sizeof command);
 	h->command_bytes = sizeof command;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -266,6 +269,7 @@ build(void)
 	fill_stacks();
 	fill_blocks();
 	fill_shards();
+	fill_graph(h, at(h->scans.offset), at(h->graph.offset));
 	return fd;
 }
 
@@ -382,6 +386,15 @@ wild_points(void)
 }
 
 static void
+wild_graph(void)
+{
+	wreck_graph(h, at(h->scans.offset), at(h->graph.offset));
+	h->state = ZS_SCANNED;
+	usleep(50000);
+	_exit(0);
+}
+
+static void
 wild_header(void)
 {
 	memset(&h->regions, 0xff, 8 * sizeof h->regions);
@@ -423,6 +436,7 @@ static const struct {
 	{ "shard_circle", shard_circle, "the *", 1 },
 	{ "wild_tables", wild_tables, "the record*damaged", 1 },
 	{ "wild_points", wild_points, "the record*damaged", 1 },
+	{ "wild_graph", wild_graph, "complete", 1 },
 	{ "wild_header", wild_header,
 	  "the record*damaged|nothing recorded: damaged*", 1 },
 };
@@ -589,6 +603,33 @@ check_numbers(sqlite3 *db)
 }
 
 static void
+check_holders(sqlite3 *db)
+{
+	expect(db, "holders", "data fake_root 8,268435584 16",
+	       "SELECT group_concat(x) FROM (SELECT ifnull(r.kind||' '||"
+	       "r.symbol,holder_address)||' '||holder_offset x FROM "
+	       "block_holder h LEFT JOIN root r USING (root_id) WHERE "
+	       "h.process_id=1 AND h.address IN (268435456+128,268435456+160) "
+	       "ORDER BY h.address)");
+	expect(db, "indirect block", "268435456 8",
+	       "SELECT holder_address||' '||holder_offset FROM block_holder "
+	       "WHERE process_id=1 AND address=268435456+64");
+	expect(db, "retained", "0.5 5 100 1,0.6 2 40 1",
+	       "SELECT group_concat(t||' '||blocks||' '||bytes||' '||"
+	       "direct_blocks) FROM root_retained JOIN root r USING (root_id) "
+	       "WHERE r.process_id=1");
+	expect(db, "lost between", "0.5 0.6",
+	       "SELECT held_at||' '||lost_at FROM block WHERE process_id=1 AND "
+	       "address=268435456");
+	expect(db, "last holder", "1 8 fake_leaf 8",
+	       "SELECT group_concat(ifnull(function,l.root_id>0)||' '||"
+	       "l.offset,' ') FROM block_holder b JOIN last_holder l ON "
+	       "path_id=last_holder_path LEFT JOIN stack_frame f ON "
+	       "f.stack_id=l.stack_id AND f.depth=0 WHERE b.process_id=1 AND "
+	       "address=268435456");
+}
+
+static void
 check_rest(sqlite3 *db)
 {
 	expect(db, "frames",
@@ -605,8 +646,9 @@ check_rest(sqlite3 *db)
 	expect(db, "threads", "4711 main,4712 sixteen-bytes-xx",
 	       "SELECT group_concat(tid||' '||name) FROM thread WHERE "
 	       "process_id=1");
-	expect(db, "mark", "0.5 half",
-	       "SELECT t||' '||label FROM mark WHERE process_id=1");
+	expect(db, "mark", "0.5 half 12 3456",
+	       "SELECT t||' '||label||' '||live_blocks||' '||live_bytes "
+	       "FROM mark WHERE process_id=1");
 	expect(db, "growth", "1000 50000 0 0",
 	       "SELECT total_blocks||' '||total_bytes||' '||live_blocks||' '||"
 	       "live_bytes FROM growth_by_class WHERE process_id=1 AND "
@@ -659,6 +701,7 @@ main(void)
 	       "SELECT count(*)>=" TEXT_OF(NOISES) " FROM process");
 	check_actors(db, pids);
 	check_numbers(db);
+	check_holders(db);
 	check_rest(db);
 	sqlite3_close(db);
 	unlink(report);

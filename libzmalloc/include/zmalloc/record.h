@@ -42,8 +42,11 @@ int zmalloc_record_start(void) ZMALLOC_RECORD_API;
 int zmalloc_record_stop(void) ZMALLOC_RECORD_API;
 
 /*
- * Notes the moment under a label, up to 255 bytes, which is copied.  Reports
- * can be cut at marks (zleaks --from, --to).
+ * Notes the moment, and what is live, under a label, up to 255 bytes, which is
+ * copied.  Reports can be cut at marks (zleaks --from, --to); the same label
+ * set for each request, frame or round makes zleaks growth say what each of
+ * them keeps.  Takes about 0.2 microseconds.  ENOMEM: 65535 marks were set, or
+ * there is no memory for the record.
  */
 int zmalloc_record_mark(const char *label) ZMALLOC_RECORD_API;
 
