@@ -73,6 +73,7 @@ struct leaks {
 	unsigned listed_kinds;
 	int looked_at_all;    /* leaks_look_at_blocks, at every group */
 	int all_shown;	      /* without --top */
+	int no_blocks;	      /* nobody asks for the second half of a group */
 	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
@@ -81,10 +82,14 @@ struct leaks {
 void leaks_find(struct leaks *);
 void leaks_free(struct leaks *);
 
-/* The same with the report, all: --top has no default.  Ends the program with
- * status 3 or 2 when the report or the suppressions cannot be read. */
+/* The same with the report.  Ends the program with status 3 or 2 when the
+ * report or the suppressions cannot be read. */
+enum {
+	LEAKS_ALL = 1,	     /* --top has no default */
+	LEAKS_NO_BLOCKS = 2, /* groups without what their blocks say */
+};
 void leaks_open(struct leaks *, const struct settings *, const char *path,
-		int all);
+		unsigned how);
 void leaks_close(struct leaks *);
 
 const struct stack *leaks_stack(struct leaks *, struct group *);

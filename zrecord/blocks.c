@@ -23,8 +23,6 @@ enum {
 	LOST_MAX = 100000 /* rows of blocks of a process that runs */
 };
 
-#define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
-
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
 };
@@ -117,15 +115,15 @@ note_type(struct stack_state *s, int64_t type)
 		s->type = -1;
 }
 
-/* Did a thread that ran on allocate it after the scan?  A block's time is that
- * of the kernel's last tick. */
+/* Did a thread that ran on allocate it after the scan?  The scan moves the
+ * clock on before it lets threads go. */
 static int
 is_late(const struct process *p, const struct block *b)
 {
 	const struct zs_header *h = &p->seg.h;
 
 	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
-	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
+	       b->t * 1e9 > (double)h->scan_end_ns;
 }
 
 /* Adds the block of a tag up; 0 when it cannot be one. */
