@@ -127,7 +127,26 @@ json_out_element(struct json_out *o, json_t *j)
 }
 
 void
+json_out_next(struct json_out *o)
+{
+	next(o);
+}
+
+void
 json_out_array_end(struct json_out *o)
 {
 	close_level(o, ']');
+}
+
+void
+json_out_object(struct json_out *o)
+{
+	next(o);
+	open_level(o, '{');
+}
+
+void
+json_out_object_end(struct json_out *o)
+{
+	close_level(o, '}');
 }

@@ -36,6 +36,11 @@ void json_out_member(struct json_out *, const char *key, json_t *);
 void json_out_array(struct json_out *, const char *key);
 /* An element of the innermost open array. */
 void json_out_element(struct json_out *, json_t *);
+/* Before an element that the caller writes itself, as JSON on one line. */
+void json_out_next(struct json_out *);
 void json_out_array_end(struct json_out *);
+/* An object as element of the innermost open array, member by member. */
+void json_out_object(struct json_out *);
+void json_out_object_end(struct json_out *);
 
 #endif

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { BUFFER = 256 << 10 };
+
 /* Left behind by a program that ends in the middle of a page. */
 static char *pending;
 
@@ -75,8 +77,10 @@ output_open(struct output *o, const char *path)
 			o->file = fdopen(fd, "w");
 		}
 	}
-	if (o->file)
+	if (o->file) {
+		setvbuf(o->file, NULL, _IOFBF, BUFFER);
 		return 0;
+	}
 	message("%s: %s", path, strerror(errno));
 	free(o->path);
 	free(o->temporary);

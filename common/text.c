@@ -191,3 +191,24 @@ text_basename(const char *path)
 	const char *slash = strrchr(path, '/');
 	return slash && slash[1] ? slash + 1 : path;
 }
+
+char *
+text_quoted(const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=.,/:@%^";
+
+	if (*word && word[strspn(word, plain)] == 0)
+		return text_format("%s%s", *word == '-' ? "./" : "", word);
+	char *quoted = text_alloc(strlen(word) * 4 + 3), *out = quoted;
+	*out++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'')
+			out = stpcpy(out, "'\\''");
+		else
+			*out++ = *word;
+	}
+	strcpy(out, "'");
+	return quoted;
+}

@@ -41,6 +41,10 @@ int text_locale_is_utf8(void);
 /* Part behind the last slash; the text itself without one. */
 const char *text_basename(const char *path);
 
+/* A word as a shell would want it: quoted where it needs to be, and not to be
+ * taken for an option. */
+char *text_quoted(const char *word);
+
 /* malloc and friends that never fail (they end the program instead). */
 void *text_alloc(size_t bytes);
 void *text_grow(void *old, size_t count, size_t bytes_each);

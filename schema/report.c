@@ -116,7 +116,9 @@ report_look(const char *path, struct report_error *error)
 			    S_ISDIR(st.st_mode) ? "is a directory"
 						: "not a regular file");
 	} else if (st.st_size == 0) {
-		p = problem(error, REPORT_EMPTY, "empty file, not a report");
+		p = problem(error, REPORT_EMPTY,
+			    "empty file: no report, or that of a recorder that "
+			    "was killed before it had written anything");
 	} else {
 		unsigned char h[HEADER_BYTES] = { 0 };
 		ssize_t n = pread(fd, h, sizeof h, 0);

@@ -122,6 +122,29 @@ CREATE TABLE root_scan (
 -- A chain of holders from a root on, as a JSON array: FORMAT.md.
 CREATE TABLE holder_path (path_id INTEGER PRIMARY KEY, steps TEXT NOT NULL);
 
+-- Regions of the allocator at the end of the recording.
+CREATE TABLE region_info (
+  process_id INTEGER NOT NULL, region INTEGER NOT NULL,
+  zone_id INTEGER, tier INTEGER NOT NULL, -- key of tier
+  address INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  quantum INTEGER,             -- a nano slab's slot size; sizes are multiples of it
+  live_blocks INTEGER,         -- recorded ones; NULL: blocks of the zone have no rows
+  live_bytes INTEGER, usable_bytes INTEGER, -- of those, asked for and reserved
+  pages INTEGER,               -- pages that hold one of them
+  resident_bytes INTEGER,      -- at the time of memory_info; NULL: not known
+  PRIMARY KEY (process_id, region)
+) WITHOUT ROWID;
+
+CREATE TABLE tier (tier INTEGER PRIMARY KEY, name TEXT NOT NULL);
+INSERT INTO tier VALUES (1, 'nano'), (2, 'tiny'), (3, 'small'), (4, 'medium'), (5, 'large');
+
+-- Where the resident memory lay when it was last looked at; FORMAT.md.
+CREATE TABLE memory_info (
+  process_id INTEGER NOT NULL, t REAL NOT NULL,
+  part TEXT NOT NULL, bytes INTEGER, -- NULL: not known, counted as 'anonymous'
+  PRIMARY KEY (process_id, part)
+) WITHOUT ROWID;
+
 CREATE TABLE leak_kind (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);
 INSERT INTO leak_kind VALUES
   (0, 'unscanned'), (1, 'reachable'), (2, 'possible'), (3, 'indirect'), (4, 'definite');

@@ -91,6 +91,15 @@ CREATE VIEW process_sample AS
 
 CREATE VIEW mark AS SELECT process_id, t, label, live_blocks, live_bytes FROM mark_info;
 
+CREATE VIEW region AS
+  SELECT r.process_id, r.address, r.bytes, z.name AS zone, t.name AS tier, r.live_blocks,
+         r.live_bytes, r.usable_bytes, r.pages, r.resident_bytes
+  FROM region_info r
+  LEFT JOIN tier t USING (tier)
+  LEFT JOIN zone_info z ON z.process_id = r.process_id AND z.zone_id = r.zone_id;
+
+CREATE VIEW memory AS SELECT process_id, t, part, bytes FROM memory_info;
+
 CREATE VIEW trace_count AS
   SELECT t.process_id, t.code, p.name,
          CASE t.internal WHEN 0 THEN 'external' ELSE 'internal' END AS kind, t.count

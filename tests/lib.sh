@@ -122,16 +122,14 @@ traced()
 # is the test program's own: the innermost whose name begins with alloc_, with
 # "~" in front when it is not the caller of the allocation function itself;
 # "-" when there is none (libc's and libstdc++'s own blocks).
-leak_rows()
-{
-	query "$1" "
-	    WITH own AS (SELECT stack_id, min(depth) AS depth FROM stack_frame
-		WHERE function GLOB 'alloc_*' GROUP BY stack_id),
-	    name AS (SELECT own.stack_id, own.depth,
-		substr(function, 1, instr(function || '(', '(') - 1) AS function
-		FROM own JOIN stack_frame USING (stack_id, depth))
-	    SELECT leak_kind, iif(depth > 0, '~', '') || coalesce(function, '-'),
-		count(*), sum(size)
-	    FROM block LEFT JOIN name USING (stack_id)
-	    WHERE freed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"
-}
+leak_rows_sql="
+    WITH own AS (SELECT stack_id, min(depth) AS depth FROM stack_frame
+	WHERE function GLOB 'alloc_*' GROUP BY stack_id),
+    name AS (SELECT own.stack_id, own.depth,
+	substr(function, 1, instr(function || '(', '(') - 1) AS function
+	FROM own JOIN stack_frame USING (stack_id, depth))
+    SELECT leak_kind, iif(depth > 0, '~', '') || coalesce(function, '-'),
+	count(*), sum(size)
+    FROM block LEFT JOIN name USING (stack_id)
+    WHERE freed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"
+leak_rows() { query "$1" "$leak_rows_sql"; }

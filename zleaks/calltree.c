@@ -3,6 +3,8 @@
  */
 #include "calltree.h"
 
+#include "live_at.h"
+#include "moment.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -42,6 +44,14 @@ call_name(const struct frame *f)
 	return name;
 }
 
+const char *
+frame_name(struct frame *f)
+{
+	if (!f->name)
+		f->name = call_name(f);
+	return f->name;
+}
+
 /* ---- the stacks ------------------------------------------------------- */
 
 static uint64_t
@@ -65,6 +75,8 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 	       "  WHERE l.process_id = i.process_id AND kind IN (3, 4)"
 	       "  AND l.stack_id = i.stack_id)"
 	       " FROM stack_info i ORDER BY i.stack_id");
+	struct live_at *at =
+	    moment_given(settings) ? live_at_new(r, settings) : NULL;
 
 	while (recording_step(r, st)) {
 		const struct process *p =
@@ -78,8 +90,11 @@ calltree_each_stack(const struct recording *r, struct stacks *s,
 			continue;
 		for (int i = 0; i < COSTS; i++)
 			cost[i] = positive(st, 2 + i);
+		if (at)
+			cost[COST_LIVE] = live_at_gain(at, p, id);
 		fn(ctx, p, id, stack, cost);
 	}
+	live_at_free(at);
 	sqlite3_finalize(st);
 }
 
@@ -95,8 +110,10 @@ struct named { /* the name of a place that was met */
 	const char *name;
 };
 
-/* Both tables are looked into for each frame of each stack: open addressing,
- * powers of two, at most half full. */
+enum { FEW = 8 }; /* children that are found by going through the list */
+
+/* Both tables are looked into very often: open addressing, powers of two, at
+ * most half full. */
 struct builder {
 	struct calltree tree; /* first: what callers see */
 	size_t room;
@@ -104,8 +121,10 @@ struct builder {
 	struct name *names;
 	struct named *places;
 	size_t place_count, place_slots;
-	uint32_t *edges; /* nodes, found by parent and name; 0: none */
-	size_t edge_slots;
+	/* children of nodes that have more than FEW, found by parent and
+	 * name; 0: none */
+	uint32_t *edges;
+	size_t edge_count, edge_slots;
 };
 
 static size_t
@@ -163,6 +182,8 @@ name_of(struct builder *b, const struct frame *f)
 	return name->text;
 }
 
+static const uint64_t no_cost[COSTS];
+
 static uint32_t
 node_new(struct builder *b, uint32_t parent, const struct frame *f,
 	 const char *name)
@@ -173,8 +194,9 @@ node_new(struct builder *b, uint32_t parent, const struct frame *f,
 		b->room = b->room ? 2 * b->room : 1024;
 		t->node = text_grow(t->node, b->room, sizeof *t->node);
 	}
-	t->node[t->count] =
-	    (struct call_node){ .frame = f, .name = name, .parent = parent };
+	t->node[t->count] = (struct call_node){
+		.frame = f, .name = name, .self = no_cost, .parent = parent
+	};
 	return t->count++;
 }
 
@@ -199,23 +221,55 @@ more_edges(struct builder *b)
 	b->edge_slots = b->edge_slots ? 2 * b->edge_slots : 2048;
 	b->edges = text_alloc(b->edge_slots * sizeof *b->edges);
 	for (uint32_t i = 1; i < b->tree.count; i++)
-		*edge_slot(b, node[i].parent, node[i].name) = i;
+		if (node[node[i].parent].children > FEW)
+			*edge_slot(b, node[i].parent, node[i].name) = i;
+}
+
+/* Enters the children of a node that has become too large for a list. */
+static void
+enter_children(struct builder *b, uint32_t parent)
+{
+	const struct call_node *node = b->tree.node;
+
+	for (uint32_t c = node[parent].child; c; c = node[c].next)
+		*edge_slot(b, parent, node[c].name) = c;
+}
+
+static uint32_t
+find_child(struct builder *b, uint32_t parent, const char *name)
+{
+	const struct call_node *node = b->tree.node;
+	uint32_t c = node[parent].child;
+
+	if (node[parent].children > FEW)
+		return *edge_slot(b, parent, name);
+	while (c && node[c].name != name)
+		c = node[c].next;
+	return c;
 }
 
 static uint32_t
 child_of(struct builder *b, uint32_t parent, const struct frame *f)
 {
 	const char *name = name_of(b, f);
+	uint32_t c = find_child(b, parent, name);
 
-	if (2 * (size_t)b->tree.count >= b->edge_slots)
+	if (c)
+		return c;
+	c = node_new(b, parent, f, name);
+	struct call_node *p = &b->tree.node[parent];
+	b->tree.node[c].next = p->child;
+	p->child = c;
+	if (++p->children <= FEW)
+		return c;
+	b->edge_count += p->children == FEW + 1 ? p->children : 1;
+	if (2 * b->edge_count >= b->edge_slots)
 		more_edges(b);
-	uint32_t *edge = edge_slot(b, parent, name);
-	if (!*edge) {
-		*edge = node_new(b, parent, f, name);
-		b->tree.node[*edge].next = b->tree.node[parent].child;
-		b->tree.node[parent].child = *edge;
-	}
-	return *edge;
+	else if (p->children == FEW + 1)
+		enter_children(b, parent);
+	else
+		*edge_slot(b, parent, name) = c;
+	return c;
 }
 
 static void
@@ -251,7 +305,11 @@ calltree_add(struct calltree *t, const struct stack *stack,
 			      stack->frames[b->bottom_up ? i : n - 1 - i]);
 		add(t->node[at].all, cost);
 	}
-	add(t->node[at].self, cost);
+	struct call_node *end = &t->node[at];
+	uint64_t *self = end->self == no_cost ? text_alloc(sizeof no_cost)
+					      : (uint64_t *)end->self;
+	add(self, cost);
+	end->self = self;
 }
 
 static void
@@ -284,6 +342,9 @@ calltree_free(struct calltree *t)
 		free(name->text);
 		free(name);
 	}
+	for (uint32_t n = 0; n < t->count; n++)
+		if (t->node[n].self != no_cost)
+			free((uint64_t *)t->node[n].self);
 	free(b->edges);
 	free(b->places);
 	free(b->tree.node);

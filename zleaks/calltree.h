@@ -26,8 +26,10 @@ int cost_is_bytes(enum cost);
 struct call_node {
 	const struct frame *frame; /* one of that function; NULL: the root */
 	const char *name;	   /* printable; shared by equal functions */
-	uint64_t self[COSTS], all[COSTS];
+	const uint64_t *self;	   /* [COSTS] of the stacks that end here */
+	uint64_t all[COSTS];
 	uint32_t parent, child, next; /* 0: none */
+	uint32_t children;
 };
 
 struct calltree {
@@ -56,7 +58,8 @@ void calltree_add(struct calltree *, const struct stack *,
 size_t calltree_children(const struct calltree *, uint32_t node, enum cost,
 			 uint32_t **children);
 
-/* Calls fn for each stack that passes, with its costs. */
+/* Calls fn for each stack that passes, with its costs.  With --from or --to
+ * the live bytes are those of that moment, or gained in that time. */
 void calltree_each_stack(const struct recording *, struct stacks *,
 			 const struct settings *,
 			 void (*fn)(void *ctx, const struct process *,
@@ -67,5 +70,8 @@ void calltree_each_stack(const struct recording *, struct stacks *,
 /* Name of a function as trees show it: the function, or module+offset.  The
  * caller's to free. */
 char *call_name(const struct frame *);
+
+/* The same, made once; belongs to the frame. */
+const char *frame_name(struct frame *);
 
 #endif

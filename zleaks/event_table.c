@@ -256,7 +256,8 @@ event_tables(sqlite3 *db)
 	    "PRAGMA query_only = 0; CREATE TEMP VIEW block AS SELECT * FROM "
 	    "main.block UNION ALL"
 	    " SELECT process_id, address, size, NULL, NULL, NULL, stack_id,"
-	    " thread_id, allocated_at, freed_at, NULL, made_by, 1"
+	    " thread_id, allocated_at, freed_at, NULL, made_by, 1,"
+	    " NULL, NULL, NULL"
 	    " FROM allocation WHERE freed_at IS NOT NULL;"
 	    "PRAGMA query_only = 1",
 	    NULL, NULL, NULL);

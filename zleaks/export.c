@@ -7,7 +7,7 @@
 #include "page_json.h"
 #include "text.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- folded ----------------------------------------------------------- */
@@ -24,12 +24,13 @@ folded_stack(void *ctx, const struct process *p, int64_t id,
 	if (!cost[e->cost])
 		return;
 	for (size_t i = n; i-- > 0;) {
-		char *name = call_name(stack->frames[i]);
-		for (char *c = name; *c; c++)
-			if (*c == ';')
-				*c = ':';
-		fprintf(e->out, "%s%s", name, i ? ";" : "");
-		free(name);
+		const char *name = frame_name(stack->frames[i]);
+		if (strchr(name, ';'))
+			for (; *name; name++)
+				fputc(*name == ';' ? ':' : *name, e->out);
+		fputs(name, e->out);
+		if (i)
+			fputc(';', e->out);
 	}
 	fprintf(e->out, "%s %llu\n", n ? "" : "?",
 		(unsigned long long)cost[e->cost]);
@@ -47,13 +48,12 @@ folded(struct export *e)
 static void
 csv_text(FILE *out, const char *text)
 {
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
+	for (const char *quote; (quote = strchr(text, '"')) != NULL;
+	     text = quote + 1) {
+		fwrite(text, 1, (size_t)(quote + 1 - text), out);
+		fputc('"', out);
 	}
-	fputc('"', out);
+	fputs(text, out);
 }
 
 /* The stack in one field, leaf first, parted by " < ". */
@@ -63,21 +63,16 @@ csv_stack(void *ctx, const struct process *p, int64_t id,
 {
 	struct export *e = ctx;
 	size_t n = stack_frames_worth_showing(stack);
-	char *line = text_copy("");
 
 	fprintf(e->out, "%lld,%lld,", (long long)p->pid, (long long)id);
 	for (int i = 0; i < COSTS; i++)
 		fprintf(e->out, "%llu,", (unsigned long long)cost[i]);
+	fputc('"', e->out);
 	for (size_t i = 0; i < n; i++) {
-		char *name = call_name(stack->frames[i]);
-		char *more = text_format("%s%s%s", line, i ? " < " : "", name);
-		free(name);
-		free(line);
-		line = more;
+		fputs(i ? " < " : "", e->out);
+		csv_text(e->out, frame_name(stack->frames[i]));
 	}
-	csv_text(e->out, line);
-	fputs("\r\n", e->out);
-	free(line);
+	fputs("\"\r\n", e->out);
 }
 
 static void
@@ -100,15 +95,19 @@ json_stack(void *ctx, const struct process *p, int64_t id,
 	   const struct stack *stack, const uint64_t cost[COSTS])
 {
 	struct json_export *j = ctx;
-	json_t *row =
-	    json_checked(json_pack("{s:o}", "pid", page_json_int(p->pid)));
+	FILE *out = j->e->out;
 
+	json_out_next(&j->out);
+	fprintf(out, "{\"pid\": %lld", (long long)p->pid);
 	for (int i = 0; i < COSTS; i++)
-		json_object_set_new(
-		    row, cost_names[i],
-		    json_checked(json_integer((json_int_t)cost[i])));
-	page_json_stack(row, id, stack);
-	json_out_element(&j->out, row);
+		fprintf(out, ", \"%s\": %lld", cost_names[i],
+			(long long)cost[i]);
+	fprintf(out,
+		", \"stack_id\": %lld, \"fingerprint\": \"%016" PRIx64
+		"\", \"stack\": ",
+		(long long)id, stack->fingerprint);
+	stack_json_write(stack, out);
+	fputc('}', out);
 }
 
 static void
@@ -128,9 +127,9 @@ json(struct export *e)
 
 /* ---- the command ------------------------------------------------------ */
 
-const char *const export_formats[] = { "folded", "pprof", "speedscope",
-				       "massif", "csv",	  "json",
-				       NULL };
+static const char *const export_formats[] = { "folded", "pprof", "speedscope",
+					      "massif", "csv",	 "json",
+					      NULL };
 static void (*const writers[])(struct export *) = {
 	folded, export_pprof, export_speedscope, export_massif, csv, json
 };
@@ -142,26 +141,27 @@ export_main(const struct settings *settings, int argc, char **argv)
 	struct export e = { .settings = settings,
 			    .cost = (enum cost)settings->cost };
 	struct output out;
+	int format = settings_format(settings, export_formats);
 
-	if (!path)
+	if (!path || format == FORMAT_BAD)
 		return EXIT_USAGE;
-	if (settings->format < 0) {
+	if (format == FORMAT_NONE) {
 		message("export: in which format? Try: zleaks export "
 			"--format=folded report.db");
 		return EXIT_USAGE;
 	}
 	e.recording = recording_open(path, settings);
 	e.stacks = stacks_new(e.recording);
+	if (writers[format] != json)
+		stacks_without_fingerprints(e.stacks);
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	e.out = out.file;
-	writers[settings->format](&e);
-	for (size_t i = 0; i < e.recording->problem_count; i++)
-		message("%s: %s", path, e.recording->problems[i].what);
-	int bad = e.recording->problem_count != 0;
+	writers[format](&e);
+	int status = recording_warn(e.recording);
 	stacks_free(e.stacks);
 	recording_close(e.recording);
 	if (output_close(&out) != 0)
 		return EXIT_UNREADABLE;
-	return bad ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return status;
 }

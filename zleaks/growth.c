@@ -10,6 +10,7 @@
  */
 #include "growth.h"
 
+#include "moment.h"
 #include "text.h"
 
 #include <math.h>
@@ -35,11 +36,22 @@ load_clock(struct growth *g, struct clock *c)
 	sqlite3_stmt *st = recording_sql(
 	    r, "SELECT sample, t, live_blocks, live_bytes FROM sample"
 	       " WHERE process_id = ? ORDER BY sample");
+	struct span span = moment_span(r, c->process, g->settings);
 	size_t room = 0;
 
+	c->before = UNKNOWN;
+	c->after = INT64_MAX;
 	sqlite3_bind_int64(st, 1, c->process->process_id);
 	while (recording_step(r, st)) {
 		double t = column_real(st, 1);
+		if (t < span.from) {
+			c->before = column_int(st, 0);
+			continue;
+		}
+		if (t > span.to) {
+			c->after = column_int(st, 0);
+			break;
+		}
 		if (c->count && !(t >= c->times[c->count - 1]))
 			continue; /* time does not run backwards */
 		if (c->count == room) {
@@ -64,12 +76,17 @@ load_clock(struct growth *g, struct clock *c)
 }
 
 /* Position of a sample; a number that is not there belongs to the one before
- * it.  SIZE_MAX before the first. */
+ * it, and what held before --from to the first.  SIZE_MAX before the first
+ * sample of all, and behind --to. */
 static size_t
 clock_position(const struct clock *c, int64_t number)
 {
 	size_t low = 0, high = c->count;
 
+	if (number >= c->after || !c->count)
+		return SIZE_MAX;
+	if (c->before != UNKNOWN && number < c->numbers[0])
+		return 0;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (c->numbers[middle] <= number)

@@ -20,6 +20,9 @@ struct clock {
 	int64_t *numbers; /* ascending */
 	double *times;
 	size_t count;
+	/* samples that --from and --to left out: the last one before those, or
+	 * UNKNOWN, and the first behind them, or INT64_MAX */
+	int64_t before, after;
 	size_t warm_up;
 	struct trend_grid grid;
 	/* the process as a whole */

@@ -3,6 +3,8 @@
  * table of curves, and for those that grow who is behind them.
  */
 #include "growth_page.h"
+#include "growth.h"
+#include "moment.h"
 #include "table.h"
 #include "text.h"
 #include "units.h"
@@ -127,11 +129,15 @@ print_process(const struct page *page, const struct clock *c)
 	char time[UNITS_BYTES];
 
 	fprintf(page->out, "%s%s%s\n", page->style.bold, line, page->style.off);
-	fprintf(page->out, "pid %lld, ran %s, %s, %zu sample%s\n",
+	fprintf(page->out, "pid %lld, ran %s, %s, %zu sample%s",
 		(long long)c->process->pid,
 		units_time(time, process_duration(c->process)),
 		process_end(c->process, end, sizeof end), c->count,
 		c->count == 1 ? "" : "s");
+	if (moment_given(page->growth->settings) && c->count)
+		fprintf(page->out, " from %.3f s to %.3f s", c->times[0],
+			c->times[c->count - 1]);
+	fputc('\n', page->out);
 	free(line);
 	print_curve(page, c, "live heap", c->live, c->live_count);
 	if (c->live_count) {

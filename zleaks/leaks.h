@@ -28,7 +28,8 @@ struct group {
 	int kind;
 	/* indirect: lost with these definite blocks; UNKNOWN: not known */
 	int64_t blocks, bytes, indirect_blocks, indirect_bytes;
-	const struct stack *stack; /* NULL until needed */
+	const struct stack *stack; /* NULL until needed: leaks_stack */
+	struct suppression *by;	   /* the entry that matches, or NULL */
 
 	/* of its blocks one by one, when they were looked at */
 	struct distinct classes, threads, makers, types; /* type 0: none */
@@ -52,8 +53,9 @@ struct section {
 	const struct process *process;
 	struct tally kinds[KIND_COUNT], suppressed;
 	struct tally left_out; /* listed, not shown */
-	struct group **shown;
-	size_t shown_count;
+	struct tally late;     /* unscanned: allocated after the scan */
+	struct group **shown;  /* the listed ones, shown_count of them shown */
+	size_t shown_count, listed_count;
 };
 
 struct leaks {
@@ -67,13 +69,29 @@ struct leaks {
 	struct section *sections; /* one per process */
 	struct section total;	  /* of all, without groups */
 	unsigned listed_kinds;
+	int looked_at_all;    /* leaks_look_at_blocks, at every group */
+	int all_shown;	      /* without --top */
 	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
-/* Reads and chooses the groups; recording, stacks and settings are set.
- * leaks_free leaves these three alone. */
+/* Reads and chooses the groups; recording, stacks, settings, all_shown and
+ * top_of_each_kind are set.  leaks_free leaves these alone. */
 void leaks_find(struct leaks *);
 void leaks_free(struct leaks *);
+
+/* The same with the report, all: --top has no default.  Ends the program with
+ * status 3 or 2 when the report or the suppressions cannot be read. */
+void leaks_open(struct leaks *, const struct settings *, const char *path,
+		int all);
+void leaks_close(struct leaks *);
+
+const struct stack *leaks_stack(struct leaks *, struct group *);
+
+/* What was found in all of it. */
+struct found {
+	uint64_t blocks[KIND_COUNT], bytes[KIND_COUNT];
+};
+struct found leaks_found(const struct leaks *);
 
 /* Direct and indirect bytes or blocks together. */
 int64_t group_bytes(const struct group *);
@@ -94,10 +112,29 @@ void leaks_loss_json(const struct leaks *, const struct group *, json_t *to);
 /* The C++ type of all its blocks; NULL: not known, or several. */
 const char *leaks_type(const struct leaks *, const struct group *);
 
-void leaks_text(const struct leaks *, FILE *);
-void leaks_json(const struct leaks *, FILE *);
+/* The listed groups of all processes with the same kind and fingerprint. */
+struct site {
+	int kind;
+	uint64_t fingerprint;
+	int64_t blocks, bytes; /* indirect ones included */
+	int64_t indirect_blocks, indirect_bytes;
+	const struct group *group; /* the largest of them */
+};
 
-/* Parts of that page: objects as CONTRACT has them, new references. */
+struct sites {
+	struct site *list; /* by falling kind, then bytes */
+	size_t count;
+};
+
+struct sites leaks_sites(struct leaks *);
+void sites_free(struct sites *);
+
+void leaks_text(struct leaks *, FILE *);
+void leaks_json(struct leaks *, FILE *);
+void leaks_sarif(struct leaks *, FILE *);
+void leaks_junit(struct leaks *, FILE *);
+
+/* Parts of the JSON page: objects as CONTRACT has them, new references. */
 json_t *leaks_process_json(const struct process *);
 json_t *leaks_summary_json(const struct leaks *);
 

@@ -70,6 +70,11 @@ leaks_summary_json(const struct leaks *l)
 	for (int k = KIND_COUNT - 1; k >= 0; k--)
 		json_object_set_new(j, kind_names[k],
 				    tally_json(&l->total.kinds[k]));
+	struct tally unscanned = l->total.kinds[KIND_UNSCANNED];
+	unscanned.blocks = count_add(unscanned.blocks, l->total.late.blocks);
+	unscanned.bytes = count_add(unscanned.bytes, l->total.late.bytes);
+	json_object_set_new(j, kind_names[KIND_UNSCANNED],
+			    tally_json(&unscanned));
 	json_object_set_new(j, "suppressed", tally_json(&l->total.suppressed));
 	if (r->sample_bytes != UNKNOWN)
 		json_object_set_new(j, "estimated_from_one_in_bytes",
@@ -119,16 +124,25 @@ group_json(const struct leaks *l, const struct group *g)
 }
 
 static json_t *
+limit_json(uint64_t limit)
+{
+	return page_json_int(limit > INT64_MAX ? UNKNOWN : (int64_t)limit);
+}
+
+static json_t *
 suppression_json(const struct suppression *s)
 {
-	return json_checked(
-	    json_pack("{s:o, s:I, s:I, s:I}", "pattern", json_text(s->pattern),
-		      "groups", (json_int_t)s->groups, "blocks",
-		      (json_int_t)s->blocks, "bytes", (json_int_t)s->bytes));
+	return json_checked(json_pack(
+	    "{s:o, s:s, s:i, s:I, s:I, s:I, s:o, s:o, s:b}", "pattern",
+	    json_text(s->pattern), "form", s->frames ? "valgrind" : "lsan",
+	    "line", s->line, "groups", (json_int_t)s->groups, "blocks",
+	    (json_int_t)s->blocks, "bytes", (json_int_t)s->bytes, "max_blocks",
+	    limit_json(s->max_blocks), "max_bytes", limit_json(s->max_bytes),
+	    "over_limit", suppression_over(s)));
 }
 
 void
-leaks_json(const struct leaks *l, FILE *out)
+leaks_json(struct leaks *l, FILE *out)
 {
 	const struct recording *r = l->recording;
 	struct json_out o;

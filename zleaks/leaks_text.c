@@ -1,8 +1,10 @@
 /*
  * leaks_text.c - the leak report as a page: what is missing, then for each
- * process a verdict by kind and its groups, then a line for grep.
+ * process a verdict by kind and its groups.  leaks_end.c has the end of it.
  */
-#include "leaks.h"
+#include "leaks_text.h"
+
+#include "page_text.h"
 #include "text.h"
 #include "units.h"
 
@@ -12,32 +14,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct page {
-	const struct leaks *leaks;
-	struct style style;
-	FILE *out;
-	long number; /* of the last group */
-	int in_list; /* of one-line processes */
-};
-
-static const char *
-plural(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* "1,234 bytes in 5 blocks" */
-static void
-print_amount(FILE *out, int64_t bytes, int64_t blocks)
-{
-	char a[32], b[32];
-
-	fprintf(out, "%s byte%s in %s block%s",
-		message_number(a, sizeof a, count_shown(bytes)), plural(bytes),
-		message_number(b, sizeof b, count_shown(blocks)),
-		plural(blocks));
-}
 
 /* ---- header of a process ---------------------------------------------- */
 
@@ -50,7 +26,7 @@ print_count(FILE *out, int64_t n, const char *what)
 	if (n > 0)
 		fprintf(out, ", %s %s%s",
 			message_number(digits, sizeof digits, count_shown(n)),
-			what, plural(n));
+			what, n == 1 ? "" : "s");
 }
 
 static void
@@ -70,6 +46,7 @@ print_process(const struct page *page, const struct process *p)
 	char *line = process_line(p), end[80], text[UNITS_BYTES];
 	FILE *out = page->out;
 
+	page_cut(line, page->style.columns);
 	fprintf(out, "%s%s%s\n", page->style.bold, line, page->style.off);
 	fprintf(out, "pid %lld, ran %s, %s", (long long)p->pid,
 		units_time(text, process_duration(p)),
@@ -149,6 +126,10 @@ print_summary(const struct page *page, const struct section *s)
 					: scanned || s->kinds[k].blocks > 0)
 			summary_row(t, page, kind_names[k], &s->kinds[k],
 				    notes[k], paint[k]);
+	if (s->late.blocks > 0)
+		summary_row(t, page, kind_names[KIND_UNSCANNED], &s->late,
+			    "allocated after the scan, by threads that ran on",
+			    "");
 	if (page->leaks->settings->suppressions)
 		summary_row(t, page, "suppressed", &s->suppressed,
 			    "left out, with what hangs on them", "");
@@ -269,6 +250,29 @@ print_times(const struct group *g, FILE *out)
 		fprintf(out, "allocated %s to %s; ", first, last);
 }
 
+/* What is printed until end_wrap is broken into lines that fit. */
+static FILE *
+begin_wrap(struct page *page, const char *before)
+{
+	fputs(before, page->out);
+	page->unwrapped = page->out;
+	page->out = open_memstream(&page->text, &page->text_bytes);
+	if (!page->out)
+		die(EXIT_UNREADABLE, "out of memory");
+	return page->out;
+}
+
+static void
+end_wrap(struct page *page, const char *indent)
+{
+	if (fclose(page->out) != 0)
+		die(EXIT_UNREADABLE, "out of memory");
+	page->out = page->unwrapped;
+	page_wrapped(page->text, &page->style, indent, page->out);
+	free(page->text);
+	page->text = NULL;
+}
+
 static void
 print_group(struct page *page, const struct group *g)
 {
@@ -280,7 +284,7 @@ print_group(struct page *page, const struct group *g)
 
 	fprintf(out, "#%ld  %s%s%s  %s", ++page->number, paint,
 		kind_names[g->kind], style->off, style->bold);
-	print_amount(out, group_bytes(g), group_blocks(g));
+	page_amount(out, group_bytes(g), group_blocks(g));
 	fputs(style->off, out);
 	if (g->indirect_blocks > 0) {
 		char n[32], m[32], k[32];
@@ -292,15 +296,17 @@ print_group(struct page *page, const struct group *g)
 		    message_number((char[32]){ 0 }, 32,
 				   count_shown(g->indirect_blocks)));
 	}
-	fprintf(out, "\n    %s", style->dim);
+	fputs(style->dim, begin_wrap(page, "\n"));
+	fputs("    ", page->out);
 	print_maker(page, g);
 	print_type(page, g);
-	print_sizes(g, out);
+	print_sizes(g, page->out);
 	print_threads(page, g);
-	print_times(g, out);
-	fprintf(out, "fingerprint %016" PRIx64 "%s\n", g->stack->fingerprint,
-		style->off);
-	leaks_print_loss(page->leaks, g, "    ", out);
+	print_times(g, page->out);
+	fprintf(page->out, "fingerprint %016" PRIx64 "%s\n",
+		g->stack->fingerprint, style->off);
+	end_wrap(page, "    ");
+	leaks_print_loss(page->leaks, g, "    ", page->out);
 	stack_print(g->stack, style, "    ", out);
 	fputc('\n', out);
 }
@@ -335,7 +341,7 @@ print_one_line(struct page *page, const struct section *s)
 		name, page->style.off, (long long)s->process->pid,
 		complete ? page->style.green : page->style.yellow,
 		complete ? "no leaks" : "not scanned", page->style.off);
-	print_amount(page->out, rest->bytes, rest->blocks);
+	page_amount(page->out, rest->bytes, rest->blocks);
 	fprintf(page->out, " %s, %s\n", complete ? "reachable" : "alive",
 		process_end(s->process, end, sizeof end));
 	page->in_list = 1;
@@ -359,7 +365,9 @@ print_section(struct page *page, const struct section *s)
 		return;
 	}
 	end_list(page);
+	begin_wrap(page, "");
 	print_process(page, s->process);
+	end_wrap(page, "  ");
 	if (s->process->live_blocks == UNKNOWN && !section_leaks(s) &&
 	    !s->kinds[KIND_REACHABLE].blocks)
 		return; /* nothing was recorded: there is nothing to count */
@@ -369,83 +377,22 @@ print_section(struct page *page, const struct section *s)
 	if (s->left_out.sites) {
 		fprintf(page->out, "%lld more group%s not shown: ",
 			(long long)s->left_out.sites,
-			plural(s->left_out.sites));
-		print_amount(page->out, s->left_out.bytes, s->left_out.blocks);
+			s->left_out.sites == 1 ? "" : "s");
+		page_amount(page->out, s->left_out.bytes, s->left_out.blocks);
 		fputs(" (-n 0 shows all)\n\n", page->out);
 	}
 }
 
-/* ---- the end of the page ---------------------------------------------- */
-
-static void
-print_suppressions(const struct page *page)
-{
-	const struct suppressions *s = &page->leaks->suppressions;
-
-	if (!s->count)
-		return;
-	fputs("Suppressions\n", page->out);
-	for (size_t i = 0; i < s->count; i++) {
-		const struct suppression *u = &s->list[i];
-		char *pattern = text_printable(u->pattern);
-		fprintf(page->out, "  leak:%s  ", pattern);
-		if (u->groups)
-			print_amount(page->out, u->bytes, u->blocks);
-		else
-			fprintf(page->out, "%sunused%s", page->style.yellow,
-				page->style.off);
-		fputc('\n', page->out);
-		free(pattern);
-	}
-	fputc('\n', page->out);
-}
-
-static int
-is_narrowed(const struct settings *s)
-{
-	return s->thread || s->min_bytes || s->pid ||
-	       regexfilter_active(&s->filter);
-}
-
-/* Plain digits: scripts read this line. */
-static void
-print_last_line(const struct page *page)
-{
-	const struct leaks *l = page->leaks;
-	const struct tally *k = l->total.kinds;
-	const char *verdict = "no leaks";
-
-	if (k[KIND_DEFINITE].blocks || k[KIND_INDIRECT].blocks)
-		verdict = "leaks";
-	else if (section_leaks(&l->total))
-		verdict = "possible leaks";
-	if (l->recording->problem_count)
-		verdict = "incomplete recording";
-	fprintf(page->out, "SUMMARY: zleaks: %s", verdict);
-	for (int i = KIND_COUNT - 1; i >= 0; i--)
-		if (i != KIND_UNSCANNED || k[i].blocks)
-			fprintf(page->out, "%s %s %llu bytes in %llu blocks",
-				i == KIND_COUNT - 1 ? ":" : ",", kind_names[i],
-				count_shown(k[i].bytes),
-				count_shown(k[i].blocks));
-	if (l->total.suppressed.blocks)
-		fprintf(page->out, ", suppressed %llu bytes in %llu blocks",
-			count_shown(l->total.suppressed.bytes),
-			count_shown(l->total.suppressed.blocks));
-	fputs(is_narrowed(l->settings) ? " (of what the options leave)\n"
-				       : "\n",
-	      page->out);
-}
-
 void
-leaks_text(const struct leaks *l, FILE *out)
+leaks_text(struct leaks *l, FILE *out)
 {
-	struct page page = { l, style_for(l->settings, out), out, 0, 0 };
+	struct page page = { .leaks = l,
+			     .style = style_for(l->settings, out),
+			     .out = out };
 
 	problems_print(l->recording, &page.style, out);
 	for (size_t i = 0; i < l->recording->process_count; i++)
 		print_section(&page, &l->sections[i]);
 	end_list(&page);
-	print_suppressions(&page);
-	print_last_line(&page);
+	leaks_end(&page);
 }

@@ -40,6 +40,14 @@ problems_free(struct recording *r)
 	free(r->problems);
 }
 
+int
+recording_warn(const struct recording *r)
+{
+	for (size_t i = 0; i < r->problem_count; i++)
+		message("%s: %s", r->path, r->problems[i].what);
+	return r->problem_count ? EXIT_UNREADABLE : EXIT_CLEAN;
+}
+
 /* Prints the processes that share problem i, and marks them as done. */
 static void
 print_names(const struct recording *r, size_t i, char *done, FILE *out)

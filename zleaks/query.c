@@ -6,6 +6,7 @@
  * reading: no ATTACH (which could open or create other files), no PRAGMA that
  * sets something, no temporary objects.
  */
+#include "csv.h"
 #include "events.h"
 #include "json.h"
 #include "report.h"
@@ -137,24 +138,6 @@ value_text(sqlite3_stmt *st, int column)
 /* ---- rows ------------------------------------------------------------- */
 
 static void
-csv_field(FILE *out, const char *s, int first)
-{
-	if (!first)
-		fputc(',', out);
-	if (!s || (*s && !strpbrk(s, ",\"\r\n"))) {
-		fputs(s ? s : "", out);
-		return;
-	}
-	fputc('"', out); /* an empty text, unlike NULL, is "" */
-	for (; *s; s++) {
-		if (*s == '"')
-			fputc('"', out);
-		fputc(*s, out);
-	}
-	fputc('"', out);
-}
-
-static void
 json_row(struct query *q, sqlite3_stmt *st)
 {
 	json_t *row = json_checked(json_object());
@@ -184,7 +167,7 @@ row(struct query *q, sqlite3_stmt *st)
 		free(text);
 	}
 	if (q->settings->csv)
-		fputs("\r\n", q->out.file);
+		csv_end_line(q->out.file);
 	else if (table_rows(q->table) == BATCH_ROWS)
 		table_flush(q->table, q->out.file);
 }
@@ -232,7 +215,7 @@ begin_result(struct query *q, sqlite3_stmt *st)
 	}
 	for (int i = 0; i < sqlite3_column_count(st); i++)
 		csv_field(q->out.file, sqlite3_column_name(st, i), i == 0);
-	fputs("\r\n", q->out.file);
+	csv_end_line(q->out.file);
 }
 
 static void
@@ -333,10 +316,8 @@ query_main(const struct settings *settings, int argc, char **argv)
 
 	if (which < 0)
 		return EXIT_USAGE;
-	if (settings->json && settings->csv) {
-		message("query: --json or --csv, not both");
+	if (settings_one_format("query", settings) != 0)
 		return EXIT_USAGE;
-	}
 	const char *path = argv[which], *sql = argv[!which];
 	sqlite3 *db = report_open(path, &error);
 	if (!db) {

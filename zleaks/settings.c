@@ -4,6 +4,7 @@
  */
 #include "calltree.h"
 #include "options.h"
+#include "stack.h"
 #include "zleaks.h"
 
 #include <stdlib.h>
@@ -20,12 +21,16 @@ enum {
 	OPT_IGNORE,
 	OPT_THREAD,
 	OPT_PID,
+	OPT_FROM,
+	OPT_TO,
 	OPT_SUPPRESSIONS,
 	OPT_FAIL_ON,
 	OPT_BY,
 	OPT_COST,
 	OPT_BOTTOM_UP,
 	OPT_FORMAT,
+	OPT_LIMITS,
+	OPT_SOURCE_ROOT,
 	OPT_COLOR,
 	OPT_OUTPUT,
 	OPT_HELP,
@@ -34,14 +39,17 @@ enum {
 
 enum {
 	FOR_PAGES = FOR_LEAKS | FOR_GROWTH,
+	FOR_FINDINGS = FOR_LEAKS | FOR_DIFF | FOR_SUPPRESS,
 	FOR_TREES = FOR_STACKS | FOR_EXPORT | FOR_FLAMEGRAPH,
-	FOR_HOLDERS = FOR_WHY | FOR_ROOTS
+	FOR_TABLES = FOR_THREADS | FOR_CLASSES,
+	FOR_HOLDERS = FOR_WHY | FOR_ROOTS,
+	FOR_SPAN = FOR_GROWTH | FOR_STACKS | FOR_THREADS
 };
 
 static const struct option_def option_table[] = {
 	{ OPT_JSON, 0, "json", NULL, "JSON instead of text", 0 },
 	{ OPT_CSV, 0, "csv", NULL, "comma-separated values instead of text",
-	  FOR_QUERY },
+	  FOR_QUERY | FOR_TABLES },
 	{ OPT_BY, 0, "by", "KEY",
 	  "a row per class (default), zone, stack, thread", FOR_GROWTH },
 	{ OPT_COST, 0, "cost", "KEY",
@@ -52,33 +60,54 @@ static const struct option_def option_table[] = {
 	  FOR_STACKS | FOR_FLAMEGRAPH },
 	{ OPT_FORMAT, 0, "format", "FORMAT",
 	  "folded, pprof, speedscope, massif, csv or json", FOR_EXPORT },
+	{ OPT_FORMAT, 0, "format", "FORMAT",
+	  "text, json, sarif (code scanning) or junit (tests)", FOR_LEAKS },
+	{ OPT_FORMAT, 0, "format", "FORMAT",
+	  "lsan (LeakSanitizer's, default) or valgrind", FOR_SUPPRESS },
+	{ OPT_LIMITS, 0, "limits", NULL,
+	  "entries that allow no more than there is now", FOR_SUPPRESS },
 	{ OPT_KINDS, 0, "kinds", "LIST",
-	  "kinds of leak to list, or all (see below)", FOR_LEAKS },
+	  "kinds of leak to list, or all (see below)", FOR_FINDINGS },
 	{ OPT_SORT, 0, "sort", "KEY",
-	  "bytes, blocks, and age (leaks) or rate (growth)", FOR_PAGES },
+	  "bytes, blocks, and age (leaks, threads) or rate (growth)",
+	  FOR_PAGES | FOR_TABLES },
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, html 1000, JSON all",
-	  FOR_PAGES | FOR_HISTORY | FOR_HTML | FOR_HOLDERS },
+	  FOR_PAGES | FOR_HISTORY | FOR_HOLDERS | FOR_TABLES | FOR_DIFF |
+	      FOR_SUPPRESS | FOR_HTML },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
-	  FOR_PAGES | FOR_STACKS | FOR_ROOTS },
+	  FOR_PAGES | FOR_STACKS | FOR_ROOTS | FOR_TABLES | FOR_DIFF |
+	      FOR_SUPPRESS },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES | FOR_HTML },
+	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
+	      FOR_HTML },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
-	  FOR_PAGES | FOR_TREES | FOR_HTML },
+	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
+	      FOR_HTML },
 	{ OPT_THREAD, 0, "thread", "NAME",
-	  "only what that thread allocated: name, number, main", FOR_LEAKS },
+	  "only what that thread allocated: name, number, main",
+	  FOR_LEAKS | FOR_THREADS | FOR_SUPPRESS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
-	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HTML | FOR_HOLDERS },
+	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HOLDERS | FOR_TABLES |
+	      FOR_SUPPRESS | FOR_HTML },
+	{ OPT_FROM, 0, "from", "MOMENT",
+	  "from then on: seconds, -10s before the end, or a mark's label",
+	  FOR_SPAN | FOR_DIFF },
+	{ OPT_TO, 0, "to", "MOMENT", "until then", FOR_SPAN | FOR_DIFF },
 	{ OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
-	  "leave out known leaks: lines of leak:PATTERN",
-	  FOR_LEAKS | FOR_HTML },
-	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
-	  "exit with 1 on this kind or a surer one, or none", FOR_LEAKS },
+	  "leave out known leaks: LeakSanitizer's or Valgrind's file",
+	  FOR_FINDINGS | FOR_HTML },
+	{ OPT_FAIL_ON, 0, "fail-on", "KIND[:N]",
+	  "exit with 1 on leaks of this kind or a surer one, see below",
+	  FOR_LEAKS | FOR_DIFF },
+	{ OPT_SOURCE_ROOT, 0, "source-root", "DIR",
+	  "show source files relative to DIR, default: here", 0 },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
-	  FOR_PAGES | FOR_HISTORY | FOR_STACKS | FOR_EXPORT | FOR_HOLDERS },
+	  FOR_PAGES | FOR_HISTORY | FOR_STACKS | FOR_EXPORT | FOR_HOLDERS |
+	      FOR_TABLES },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",
@@ -86,10 +115,6 @@ static const struct option_def option_table[] = {
 	{ OPT_VERSION, 0, "version", NULL, "the version of zleaks", 0 },
 	{ 0, 0, NULL, NULL, NULL, 0 }
 };
-
-const char *const kind_names[KIND_COUNT + 1] = { "unscanned", "reachable",
-						 "possible",  "indirect",
-						 "definite",  NULL };
 
 /* Index of a word in a NULL-terminated list, or -1 with a message. */
 static int
@@ -133,13 +158,12 @@ kinds_of(const char *option, const char *list)
 static int
 set_fail_on(struct settings *s, const char *value)
 {
-	if (!strcmp(value, "none")) {
-		s->fail_on = KIND_COUNT;
+	char why[160];
+
+	if (failon_read(&s->fail_on, value, why, sizeof why) == 0)
 		return 0;
-	}
-	unsigned kinds = kinds_of("fail-on", value);
-	s->fail_on = kinds ? __builtin_ctz(kinds) : 0;
-	return kinds ? 0 : -1;
+	message("--fail-on: %s", why);
+	return -1;
 }
 
 static int
@@ -160,10 +184,6 @@ set_choice(struct settings *s, int id, const char *value)
 	case OPT_COST:
 		n = choose("cost", value, cost_names);
 		s->cost = n;
-		return n < 0 ? -1 : 0;
-	case OPT_FORMAT:
-		n = choose("format", value, export_formats);
-		s->format = n;
 		return n < 0 ? -1 : 0;
 	case OPT_BY:
 		n = choose("by", value, keys);
@@ -215,7 +235,6 @@ set(struct settings *s, int id, const char *value)
 	case OPT_SORT:
 	case OPT_BY:
 	case OPT_COST:
-	case OPT_FORMAT:
 	case OPT_COLOR:
 		return set_choice(s, id, value);
 	case OPT_TOP:
@@ -229,8 +248,23 @@ set(struct settings *s, int id, const char *value)
 	case OPT_BOTTOM_UP:
 		s->bottom_up = 1;
 		return 0;
+	case OPT_SOURCE_ROOT:
+		path_root(value);
+		return 0;
+	case OPT_LIMITS:
+		s->limits = 1;
+		return 0;
+	case OPT_FORMAT:
+		s->format = value;
+		return 0;
 	case OPT_THREAD:
 		s->thread = value;
+		return 0;
+	case OPT_FROM:
+		s->from = value;
+		return 0;
+	case OPT_TO:
+		s->to = value;
 		return 0;
 	case OPT_SUPPRESSIONS:
 		s->suppressions = value;
@@ -254,14 +288,18 @@ set(struct settings *s, int id, const char *value)
 static void
 note_groups(struct settings *s, int id)
 {
-	const struct option_def *d = option_table;
+	const char *name = NULL;
+	unsigned groups = 0; /* of all rows of the option */
 
-	while (d->id != id)
-		d++;
-	if (d->groups && (s->given & d->groups) != s->given)
-		s->odd = d->name;
-	if (d->groups)
-		s->given &= d->groups;
+	for (const struct option_def *d = option_table; d->id; d++)
+		if (d->id == id) {
+			name = d->name;
+			groups |= d->groups;
+		}
+	if (groups && (s->given & groups) != s->given)
+		s->odd = name;
+	if (groups)
+		s->given &= groups;
 }
 
 int
@@ -271,9 +309,8 @@ settings_parse(struct settings *s, int argc, char **argv)
 	int id;
 
 	memset(s, 0, sizeof *s);
-	s->fail_on = KIND_DEFINITE;
+	s->fail_on.rule[KIND_DEFINITE].unit = FAILON_BLOCKS;
 	s->top = -1;
-	s->format = -1;
 	s->given = ~0u;
 	while ((id = options_next(&o)) != OPTIONS_END) {
 		if (id == OPTIONS_ERROR || set(s, id, o.value) != 0)
@@ -281,6 +318,15 @@ settings_parse(struct settings *s, int argc, char **argv)
 		note_groups(s, id);
 	}
 	return o.next;
+}
+
+int
+settings_format(const struct settings *s, const char *const *formats)
+{
+	if (!s->format)
+		return FORMAT_NONE;
+	int n = choose("format", s->format, formats);
+	return n < 0 ? FORMAT_BAD : n;
 }
 
 void
@@ -301,4 +347,13 @@ settings_report(const char *command, int argc, char **argv)
 		message("%s: one report at a time, not also '%s'", command,
 			argv[1]);
 	return NULL;
+}
+
+int
+settings_one_format(const char *command, const struct settings *s)
+{
+	if (!s->json || !s->csv)
+		return 0;
+	message("%s: --json or --csv, not both", command);
+	return -1;
 }

@@ -35,6 +35,7 @@ struct stacks {
 	struct place *places;
 	struct place **by_id; /* those with small numbers, most often all */
 	struct known_stack *stacks;
+	int no_fingerprints;
 };
 
 struct stacks *
@@ -66,6 +67,8 @@ stacks_free(struct stacks *s)
 		free(place->frame.file);
 		free(place->frame.module);
 		json_decref(place->frame.json);
+		free(place->frame.text);
+		free(place->frame.name);
 		free(place);
 	}
 	HASH_ITER(hh, s->stacks, stack, next_stack)
@@ -80,60 +83,10 @@ stacks_free(struct stacks *s)
 	free(s);
 }
 
-/* ---- fingerprint ------------------------------------------------------ */
-
-static uint64_t
-hash_bytes(uint64_t h, const char *s, size_t n)
+void
+stacks_without_fingerprints(struct stacks *s)
 {
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
-	return (h ^ '\n') * UINT64_C(0x100000001b3);
-}
-
-/* Length of a function's name without what optimisers add to it. */
-static size_t
-plain_name(const char *name)
-{
-	static const char *const added[] = { ".constprop.", ".isra.",
-					     ".part.",	    ".cold",
-					     ".lto_priv.",  " [clone " };
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < sizeof added / sizeof *added; i++) {
-		const char *at = strstr(name, added[i]);
-		if (at && at != name && (size_t)(at - name) < n)
-			n = (size_t)(at - name);
-	}
-	return n;
-}
-
-/* Length of a module's name without the library's version. */
-static size_t
-plain_module(const char *name)
-{
-	const char *so = strstr(name, ".so");
-	return so && (so[3] == '.' || !so[3]) ? (size_t)(so + 3 - name)
-					      : strlen(name);
-}
-
-static uint64_t
-fingerprint(const struct stack *stack)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < stack->count; i++) {
-		const struct frame *f = stack->frames[i];
-		if (f->function) {
-			h = hash_bytes(h, f->function, f->plain);
-		} else {
-			const char *m =
-			    f->module ? text_basename(f->module) : "?";
-			h = hash_bytes(h, m, plain_module(m));
-		}
-	}
-	/* the last bytes have met few multiplications: mix them in */
-	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return h ^ h >> 32;
+	s->no_fingerprints = 1;
 }
 
 /* ---- reading ---------------------------------------------------------- */
@@ -166,8 +119,6 @@ place_get(struct stacks *s, int64_t id)
 	if (recording_step(s->recording, s->location)) {
 		sqlite3_stmt *st = s->location;
 		p->frame.function = bounded_text(st, 0);
-		if (p->frame.function)
-			p->frame.plain = plain_name(p->frame.function);
 		p->frame.file = bounded_text(st, 1);
 		p->frame.module = bounded_text(st, 2);
 		p->frame.line = column_int(st, 3);
@@ -175,6 +126,7 @@ place_get(struct stacks *s, int64_t id)
 		p->frame.inlined = sqlite3_column_int(st, 5) != 0;
 	}
 	sqlite3_reset(s->location);
+	frame_prepare(&p->frame);
 	HASH_ADD(hh, s->places, location_id, sizeof p->location_id, p);
 	if (id >= 0 && id < SMALL_ID)
 		s->by_id[id] = p;
@@ -222,7 +174,8 @@ stacks_get(struct stacks *s, int64_t id)
 		read_frames(s, &k->stack,
 			    (const char *)sqlite3_column_text(s->frames_of, 0));
 	sqlite3_reset(s->frames_of);
-	k->stack.fingerprint = fingerprint(&k->stack);
+	if (!s->no_fingerprints)
+		k->stack.fingerprint = stack_fingerprint(&k->stack);
 	HASH_ADD(hh, s->stacks, stack_id, sizeof k->stack_id, k);
 	return &k->stack;
 }
@@ -234,6 +187,8 @@ stack_passes(const struct stack *stack, const struct regexfilter *f)
 {
 	int focused = !f->has_focus;
 
+	if (!regexfilter_active(f))
+		return 1;
 	for (size_t i = 0; i < stack->count; i++) {
 		const struct frame *fr = stack->frames[i];
 		const char *const text[] = { fr->function, fr->file,
@@ -276,14 +231,32 @@ stack_json(const struct stack *stack)
 	return list;
 }
 
-/* A symbol's version, as in name@@GLIBC_2.34, does not matter. */
+void
+stack_json_write(const struct stack *stack, FILE *out)
+{
+	fputc('[', out);
+	for (size_t i = 0; i < stack->count; i++) {
+		struct frame *f = stack->frames[i];
+		if (!f->text) {
+			f->text = json_dumps(frame_json(f), 0);
+			if (!f->text)
+				die(EXIT_UNREADABLE, "out of memory");
+			f->text_bytes = strlen(f->text);
+		}
+		fwrite(", ", 1, i ? 2 : 0, out);
+		fwrite(f->text, 1, f->text_bytes, out);
+	}
+	fputc(']', out);
+}
+
 static int
 one_of(const char *name, const char *const *list)
 {
+	/* "NAME@@VERSION" is that function too */
 	size_t n = name ? strcspn(name, "@") : 0;
 
-	for (; n && *list; list++)
-		if (strlen(*list) == n && !memcmp(name, *list, n))
+	for (; name && *list; list++)
+		if (!strncmp(name, *list, n) && !(*list)[n])
 			return 1;
 	return 0;
 }
@@ -313,26 +286,12 @@ stack_frames_worth_showing(const struct stack *stack)
 	return n;
 }
 
-/* A function of C++'s standard library, whichever module it was made in. */
-int
-frame_is_std(const struct frame *f)
-{
-	static const char *const begins[] = { "std::", "__gnu_cxx::",
-					      "operator new", "void std::" };
-
-	for (size_t i = 0; f->function && i < sizeof begins / sizeof *begins;
-	     i++)
-		if (!strncmp(f->function, begins[i], strlen(begins[i])))
-			return 1;
-	return 0;
-}
-
 /* Not of the program itself. */
 static int
 is_foreign(const struct frame *f)
 {
-	return frame_is_std(f) || !f->module ||
-	       strstr(f->module, ".so") != NULL || f->module[0] == '[';
+	return f->is_std || !f->module || strstr(f->module, ".so") != NULL ||
+	       f->module[0] == '[';
 }
 
 size_t

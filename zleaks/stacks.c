@@ -6,6 +6,7 @@
  * that costs as much, the callee stands below it without a new indent.
  */
 #include "calltree.h"
+#include "moment.h"
 #include "page_json.h"
 #include "text.h"
 #include "units.h"
@@ -127,8 +128,17 @@ print_page(struct page *p)
 		message_bytes(all, sizeof all, cost_of(p, 0));
 	else
 		message_number(all, sizeof all, cost_of(p, 0));
-	fprintf(p->out.file, "%s%s%s: %s, from %u stacks; %s\n\n",
-		p->style.bold, cost_titles[p->cost], p->style.off, all,
+	fprintf(p->out.file, "%s%s%s", p->style.bold,
+		p->settings->from ? "live bytes gained" : cost_titles[p->cost],
+		p->style.off);
+	if (moment_given(p->settings)) {
+		char *words = moment_words(p->settings);
+		fprintf(p->out.file, " %s", p->settings->from ? words : "at ");
+		if (!p->settings->from)
+			fputs(words + strlen("to "), p->out.file);
+		free(words);
+	}
+	fprintf(p->out.file, ": %s, from %u stacks; %s\n\n", all,
 		p->tree->stacks,
 		p->settings->bottom_up ? "callers of malloc first"
 				       : "callees below their callers");
@@ -181,8 +191,14 @@ stacks_main(const struct settings *settings, int argc, char **argv)
 
 	if (!path)
 		return EXIT_USAGE;
+	if (moment_given(settings) && p.cost != COST_LIVE) {
+		message("stacks: over time only live bytes are known: --from "
+			"and --to go with --cost=live");
+		return EXIT_USAGE;
+	}
 	p.recording = recording_open(path, settings);
 	struct stacks *stacks = stacks_new(p.recording);
+	stacks_without_fingerprints(stacks);
 	p.tree =
 	    calltree_read(p.recording, stacks, settings, settings->bottom_up);
 	p.least = settings->min_bytes;

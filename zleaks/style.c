@@ -3,12 +3,31 @@
  * a person sees it: on a terminal, without NO_COLOR (no-color.org), unless
  * --color says otherwise.
  */
+#include "options.h"
 #include "text.h"
 #include "zleaks.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+/* Columns of a terminal, or what COLUMNS asks for; 0: any number. */
+static size_t
+columns_of(FILE *out)
+{
+	struct winsize size;
+	const char *wish = getenv("COLUMNS");
+	long n;
+
+	if (!isatty(fileno(out)))
+		return 0;
+	if (wish && option_number(wish, 40, 1000, &n) == 0)
+		return (size_t)n;
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col < 40)
+		return size.ws_col ? 40 : 0;
+	return size.ws_col;
+}
 
 struct style
 style_for(const struct settings *s, FILE *out)
@@ -19,7 +38,15 @@ style_for(const struct settings *s, FILE *out)
 	if (s->color == COLOR_AUTO)
 		colour = isatty(fileno(out)) && !(no_color && *no_color) &&
 			 term && strcmp(term, "dumb") != 0;
-	struct style style = { "", "", "", "", "", "", text_locale_is_utf8() };
+	struct style style = { "",
+			       "",
+			       "",
+			       "",
+			       "",
+			       "",
+			       text_locale_is_utf8(),
+			       columns_of(out),
+			       s->top == 0 };
 	if (colour) {
 		style.bold = "\033[1m";
 		style.red = "\033[1;31m";

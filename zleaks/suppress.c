@@ -1,122 +1,91 @@
 /* suppress.c - see suppress.h. */
 #include "suppress.h"
 
-#include "text.h"
-
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUPPRESSIONS_MAX = 100000 };
-
-/* Does the text, from its begin, match the pattern up to the pattern's end?
- * The only state of a search with '*' is where the last star stood. */
-static int
-matches_here(const char *pattern, const char *text)
-{
-	const char *star = NULL, *retry = NULL;
-
-	for (;;) {
-		if (*pattern == '*') {
-			star = ++pattern;
-			retry = text;
-		} else if (!*pattern) {
-			return 1;
-		} else if (*pattern == '$' && !pattern[1] && !*text) {
-			return 1;
-		} else if (*text && *pattern == *text) {
-			pattern++;
-			text++;
-		} else if (star && *retry) {
-			pattern = star;
-			text = ++retry;
-		} else {
-			return 0;
-		}
-	}
-}
-
+/*
+ * The parts between the stars are looked for one behind the other, each at its
+ * first place; that is how LeakSanitizer does it, so that "foo$" does not match
+ * "foofoo".  '$' ends a pattern wherever it stands.
+ */
 int
 suppression_matches(const char *pattern, const char *text)
 {
-	if (!text)
+	int tied = *pattern == '^', star = 0;
+
+	if (!text || !*text)
 		return 0;
-	if (*pattern == '^')
-		return matches_here(pattern + 1, text);
-	/* a star of its own in front, for which no copy is needed */
-	for (;; text++) {
-		if (matches_here(pattern, text))
-			return 1;
-		if (!*text)
+	pattern += tied;
+	while (*pattern) {
+		if (*pattern == '*') {
+			pattern++;
+			tied = 0;
+			star = 1;
+			continue;
+		}
+		if (*pattern == '$')
+			return !*text || star;
+		size_t n = strcspn(pattern, "*$");
+		const char *at = memmem(text, strlen(text), pattern, n);
+		if (!*text || !at || (tied && at != text))
 			return 0;
+		text = at + n;
+		pattern += n;
+		tied = star = 0;
 	}
+	return 1;
 }
 
-struct suppression *
-suppressions_match(const struct suppressions *s, const struct stack *stack)
+int
+suppression_over(const struct suppression *s)
+{
+	return count_shown(s->blocks) > s->max_blocks ||
+	       count_shown(s->bytes) > s->max_bytes;
+}
+
+/* The first of LeakSanitizer's entries that matches the text. */
+static struct suppression *
+match_text(const struct suppressions *s, const char *text)
 {
 	for (size_t i = 0; i < s->count; i++)
-		for (size_t j = 0; j < stack->count; j++) {
-			const char *pattern = s->list[i].pattern;
-			const struct frame *f = stack->frames[j];
-			if (suppression_matches(pattern, f->function) ||
-			    suppression_matches(pattern, f->file) ||
-			    suppression_matches(pattern, f->module))
-				return &s->list[i];
-		}
+		if (!s->list[i].frames &&
+		    suppression_matches(s->list[i].pattern, text))
+			return &s->list[i];
 	return NULL;
 }
 
-static void
-add(struct suppressions *s, const char *path, int number, char *line)
+struct suppression *
+suppressions_match(const struct suppressions *s, const struct stack *stack,
+		   int kind, unsigned makers)
 {
-	char *end = line + strlen(line);
+	struct suppression *found = NULL;
 
-	while (end > line && isspace((unsigned char)end[-1]))
-		*--end = 0;
-	while (isspace((unsigned char)*line))
-		line++;
-	if (!*line || *line == '#')
-		return;
-	if (strncmp(line, "leak:", 5) != 0 || !line[5])
-		die(EXIT_USAGE, "%s:%d: '%s' is not of the form leak:PATTERN",
-		    path, number, line);
-	if (s->count == SUPPRESSIONS_MAX)
-		die(EXIT_USAGE, "%s: more than %d suppressions", path,
-		    SUPPRESSIONS_MAX);
-	s->list = text_grow(s->list, s->count + 1, sizeof *s->list);
-	s->list[s->count++] =
-	    (struct suppression){ text_copy(line + 5), 0, 0, 0 };
-}
-
-void
-suppressions_read(struct suppressions *s, const char *path)
-{
-	char *line = NULL;
-	size_t room = 0;
-	int number = 0;
-
-	*s = (struct suppressions){ 0 };
-	if (!path)
-		return;
-	FILE *f = fopen(path, "re");
-	if (!f)
-		die(EXIT_USAGE, "--suppressions: %s: %s", path,
-		    strerror(errno));
-	while (getline(&line, &room, f) >= 0)
-		add(s, path, ++number, line);
-	if (ferror(f))
-		die(EXIT_USAGE, "--suppressions: %s: %s", path,
-		    strerror(errno));
-	free(line);
-	fclose(f);
+	for (size_t i = 0; i < stack->count && !found; i++) {
+		const struct frame *f = stack->frames[i];
+		found = match_text(s, f->module);
+		if (!found)
+			found = match_text(s, f->function);
+		if (!found)
+			found = match_text(s, f->file);
+	}
+	for (size_t i = 0; i < s->count && !found; i++)
+		if (s->list[i].frames && s->list[i].kinds >> kind & 1 &&
+		    valgrind_matches(&s->list[i], stack, makers))
+			found = &s->list[i];
+	return found;
 }
 
 void
 suppressions_free(struct suppressions *s)
 {
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
+		for (size_t j = 0; j < s->list[i].frame_count; j++) {
+			free(s->list[i].frames[j].pattern);
+			free(s->list[i].frames[j].plain);
+		}
+		free(s->list[i].frames);
 		free(s->list[i].pattern);
+	}
 	free(s->list);
 }

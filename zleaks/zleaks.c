@@ -26,9 +26,20 @@ static const struct command commands[] = {
 	{ "flamegraph", FOR_FLAMEGRAPH, "-o FILE report.db",
 	  "who allocates, as a picture: SVG with search and zoom",
 	  flamegraph_main },
+	{ "threads", FOR_THREADS, "report.db",
+	  "what each thread allocated, and what of it is alive", threads_main },
+	{ "classes", FOR_CLASSES, "report.db",
+	  "slack, fragmentation, and where the resident memory goes",
+	  classes_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
+	{ "diff", FOR_DIFF, "OLD NEW",
+	  "which leaks and stacks came, grew and went between two reports",
+	  diff_main },
+	{ "suppress", FOR_SUPPRESS, "report.db",
+	  "entries for a suppression file, for the leaks there are",
+	  suppress_main },
 	{ "history", FOR_HISTORY, "ADDRESS report.db",
 	  "who owned an address (with zrecord --history)", history_main },
 	{ "why", FOR_WHY, "ADDRESS|STACK report.db",
@@ -45,9 +56,6 @@ static const struct command commands[] = {
 	{ NULL, 0, NULL, NULL, NULL }
 };
 
-/* Names that zleaks's interface promises for later versions. */
-static const char *const later[] = { "classes", "threads", "diff", NULL };
-
 static const struct command *
 find_command(const char *name)
 {
@@ -55,6 +63,12 @@ find_command(const char *name)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
+}
+
+int
+command_known(const char *name)
+{
+	return find_command(name) != NULL;
 }
 
 static void
@@ -77,7 +91,11 @@ help(FILE *out, const struct command *c)
 	if (!c || c->group == FOR_LEAKS)
 		fputs("\nkinds, by rising certainty: unscanned (alive when it "
 		      "was killed), reachable,\npossible, indirect, definite; "
-		      "listed by default: definite, possible, unscanned\n",
+		      "listed by default: definite, possible, unscanned\n"
+		      "--fail-on: several with commas, or none; :N allows so "
+		      "many bytes (64K) or blocks\n(9blocks) of that kind and "
+		      "the surer ones: definite,possible:64K; default definite"
+		      "\n",
 		      out);
 	fputs("\nexit status: 0 clean, 1 leaks of the --fail-on kind, 2 usage,"
 	      "\n3 unreadable or incomplete recording\n",
@@ -94,15 +112,6 @@ finish_stdout(void)
 		   : EXIT_CLEAN;
 }
 
-static int
-is_later(const char *word)
-{
-	for (const char *const *l = later; *l; l++)
-		if (!strcmp(word, *l))
-			return 1;
-	return 0;
-}
-
 /* Says what is wrong with a word that is no command; the status. */
 static int
 not_a_command(const char *word)
@@ -110,10 +119,6 @@ not_a_command(const char *word)
 	const char *names[sizeof commands / sizeof *commands];
 	size_t n = 0;
 
-	if (is_later(word)) {
-		message("%s: not in this version", word);
-		return EXIT_USAGE;
-	}
 	for (const struct command *c = commands; c->name; c++)
 		names[n++] = c->name;
 	names[n] = NULL;
@@ -148,7 +153,7 @@ begins_with_command(int n, char **words)
 		return 0;
 	if (find_command(words[0]))
 		return 1;
-	return stat(words[0], &st) != 0 && (n > 1 || is_later(words[0]));
+	return stat(words[0], &st) != 0 && n > 1;
 }
 
 static int

@@ -7,23 +7,33 @@
  *   recording.c   opening a report, its processes, what is missing in it
  *   problem.c    what is missing in a recording, and how pages say it
  *   process.c    a process in words
+ *   moment.c     moments that --from and --to name
  *   stack.c      frames, fingerprints, filters by frame; stack_text.c
  *                prints them
- *   suppress.c   suppression files
- *   leaks.c      command `leaks`: which groups, how much in all, exit status;
- *                leaks_blocks.c looks at single blocks, leaks_lost.c at what
- *                was lost when, leaks_text.c and leaks_json.c print
+ *   suppress.c   suppression files; see suppress.h for the others
+ *   leaks.c      command `leaks`; leaks_groups.c: which groups, how much in
+ *                all; leaks_blocks.c looks at single blocks, leaks_lost.c at
+ *                what was lost when; leaks_text.c, leaks_end.c, leaks_json.c,
+ *                leaks_sarif.c, leaks_junit.c print
+ *   diff.c       command `diff`; diff_sums.c: what is compared; diff_text.c and
+ *                diff_json.c print
  *   growth.c     command `growth`: the curves; trend.c judges them,
  *                growth_sums.c makes those of zones and threads,
  *                growth_memory.c those of the process, rounds.c those from
  *                mark to mark, top.c and risers.c find who is behind them,
  *                growth_text.c, growth_findings.c and growth_json.c print
+ *   live_at.c    live bytes of stacks at those moments
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
  *   html.c       command `html`; html_*.c write a part of its data each,
  *                web/ has the page, assets.c brings it into zleaks
  *   flame.c      what a flame graph draws of a large tree
  *   flamegraph.c  command `flamegraph`
+ *   threads.c    command `threads`; threads_text.c and threads_json.c print
+ *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
+ *                who holds memory, classes_text.c and classes_json.c print
+ *   sums.c       blocks added up by two numbers
+ *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`
@@ -41,6 +51,7 @@
 #ifndef ZLEAKS_H
 #define ZLEAKS_H
 
+#include "failon.h"
 #include "message.h"
 #include "output.h"
 #include "regexfilter.h"
@@ -51,17 +62,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Leak kinds by rising certainty, as in the report's table leak_kind. */
-enum kind {
-	KIND_UNSCANNED,
-	KIND_REACHABLE,
-	KIND_POSSIBLE,
-	KIND_INDIRECT,
-	KIND_DEFINITE,
-	KIND_COUNT
-};
-extern const char *const kind_names[KIND_COUNT + 1]; /* ends with NULL */
-
 enum { /* which commands an option belongs to */
        FOR_LEAKS = 1,
        FOR_GROWTH = 2,
@@ -70,8 +70,13 @@ enum { /* which commands an option belongs to */
        FOR_STACKS = 16,
        FOR_EXPORT = 32,
        FOR_DOCTOR = 64,
-       FOR_WHY = 1 << 16, /* room for others */
-       FOR_ROOTS = 1 << 17,
+       FOR_THREADS = 128,
+       FOR_CLASSES = 256,
+       FOR_TOP = 512,
+       FOR_SUPPRESS = 1 << 16,
+       FOR_DIFF = 1 << 17,
+       FOR_WHY = 1 << 18,
+       FOR_ROOTS = 1 << 19,
        FOR_HTML = 1 << 20,
        FOR_FLAMEGRAPH = 1 << 21
 };
@@ -83,7 +88,7 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 struct settings {
 	int json, csv, help, version;
 	unsigned kinds; /* bits 1 << kind; 0: the default ones */
-	int fail_on;	/* least certain kind that fails, KIND_COUNT: none */
+	struct failon fail_on;
 	enum sort sort;
 	long top; /* -1: the page's default; 0: all */
 	uint64_t min_bytes;
@@ -91,14 +96,19 @@ struct settings {
 	const char *thread; /* name or number, NULL: all */
 	int64_t pid;	    /* 0: all */
 	const char *suppressions, *output;
+	const char *from, *to; /* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
-	int cost;   /* enum cost */
-	int format; /* of export_formats; -1: none */
+	int cost;	    /* enum cost */
+	const char *format; /* settings_format */
+	int limits;
 	int bottom_up;
 	unsigned given;	 /* groups of all options seen, ANDed */
 	const char *odd; /* the option that narrowed `given` to 0 */
 };
+
+/* 1: there is a command of that name. */
+int command_known(const char *name);
 
 struct command {
 	const char *name;
@@ -108,7 +118,6 @@ struct command {
 	int (*run)(const struct settings *, int argc, char **argv);
 };
 
-extern const char *const export_formats[];
 int leaks_main(const struct settings *, int argc, char **argv);
 int growth_main(const struct settings *, int argc, char **argv);
 int stacks_main(const struct settings *, int argc, char **argv);
@@ -118,16 +127,26 @@ int export_main(const struct settings *, int argc, char **argv);
 int why_main(const struct settings *, int argc, char **argv);
 int roots_main(const struct settings *, int argc, char **argv);
 int history_main(const struct settings *, int argc, char **argv);
+int suppress_main(const struct settings *, int argc, char **argv);
+int diff_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
+int threads_main(const struct settings *, int argc, char **argv);
+int classes_main(const struct settings *, int argc, char **argv);
 
 /* ---- settings.c */
 
 /* Reads all options; the operands are argv[return..].  -1: message written. */
 int settings_parse(struct settings *, int argc, char **argv);
 void settings_help(FILE *, unsigned group);
+/* Which of a NULL-terminated list --format names, or FORMAT_NONE without the
+ * option, or FORMAT_BAD with a message. */
+int settings_format(const struct settings *, const char *const *formats);
+enum { FORMAT_NONE = -1, FORMAT_BAD = -2 };
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
+/* -1 with a message when both --json and --csv were given. */
+int settings_one_format(const char *command, const struct settings *);
 
 /* ---- report.c */
 
@@ -189,6 +208,9 @@ unsigned long long count_shown(int64_t n);
 void problem_add(struct recording *, const struct process *, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
 void problems_free(struct recording *);
+/* For output that has no place for them: a message for each, and the exit
+ * status of a command that finds nothing else wrong. */
+int recording_warn(const struct recording *);
 
 /* ---- process.c */
 
@@ -213,6 +235,8 @@ double process_duration(const struct process *);
 struct style {
 	const char *bold, *red, *yellow, *green, *dim, *off;
 	int utf8;
+	size_t columns; /* of the terminal; 0: none, lines may be long */
+	int whole;	/* -n 0: nothing is left out */
 };
 struct style style_for(const struct settings *, FILE *);
 /* The first lines of a page: what is missing, nothing when all is there. */

@@ -12,8 +12,11 @@
 #include "blocks.h"
 #include "holders.h"
 
+#include "memory.h"
+
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	KINDS = ZS_DEFINITE + 1,
@@ -21,8 +24,16 @@ enum {
 	LOST_MAX = 100000 /* rows of blocks of a process that runs */
 };
 
+#define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
+
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
+};
+
+/* What the live blocks of one region are. */
+struct region_sum {
+	uint64_t blocks, bytes, usable, pages;
+	uint64_t behind; /* the first page that is not yet counted */
 };
 
 /* One live block, decoded. */
@@ -44,6 +55,9 @@ struct walk {
 	uint32_t group_count;
 	struct sum *sums; /* [KINDS][p->stack_count] */
 	struct zs_region *regions;
+	struct region_sum *region_sums;
+	uint64_t live_resident, slack_resident; /* bytes */
+	uint64_t page;
 	uint32_t region_count, region; /* the next one */
 	uint32_t tag, tag_count;       /* the next of this region; all of it */
 	uint32_t chunk_at, chunk_used; /* the tags that have been read */
@@ -103,6 +117,42 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
+/* Did a thread that ran on allocate it after the scan?  A block's time is that
+ * of the kernel's last tick. */
+static int
+is_late(const struct process *p, const struct block *b)
+{
+	const struct zs_header *h = &p->seg.h;
+
+	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
+	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
+}
+
+/* Blocks of a region come in the order of their addresses. */
+static void
+add_to_region(struct walk *k, const struct zs_region *r)
+{
+	const struct block *b = &k->block;
+	uint32_t i = (uint32_t)(r - k->regions);
+	uint64_t middle = b->address + b->size, end = b->address + b->usable;
+	if (!k->region_sums || middle > end || end < b->address)
+		return;
+	struct region_sum *s = &k->region_sums[i];
+	s->blocks++;
+	s->bytes += b->size;
+	s->usable += b->usable;
+	uint64_t first = b->address / k->page, behind = (end - 1) / k->page + 1;
+	if (first < s->behind)
+		first = s->behind;
+	if (behind > first) {
+		s->pages += behind - first;
+		s->behind = behind;
+	}
+	const struct memory *m = k->p->memory;
+	k->live_resident += memory_resident(m, i, r, b->address, middle);
+	k->slack_resident += memory_resident(m, i, r, middle, end);
+}
+
 /* Adds the block of a tag up; 0 when it cannot be one. */
 static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
@@ -115,12 +165,15 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 		p->damaged |= !k->running;
 		return 0;
 	}
+	add_to_region(k, r);
 	b->weight =
 	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
 	p->live_blocks += b->weight;
 	p->live_bytes += b->weight * b->size;
-	p->kind_blocks[b->kind] += b->weight;
-	p->kind_bytes[b->kind] += b->weight * b->size;
+	int late = is_late(p, b);
+	*(late ? &p->late_blocks : &p->kind_blocks[b->kind]) += b->weight;
+	*(late ? &p->late_bytes : &p->kind_bytes[b->kind]) +=
+	    b->weight * b->size;
 	holders_of(p, b->address, b->kind, &b->holder);
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
 	if (b->stack_id && k->sums) {
@@ -363,6 +416,31 @@ write_sums(const struct walk *k, struct writer *w)
 		}
 }
 
+/* What is known of regions as a whole. */
+static void
+write_regions(const struct walk *k, struct writer *w)
+{
+	for (uint32_t i = 0; i < k->region_count; i++) {
+		const struct zs_region *r = &k->regions[i];
+		const struct region_sum *s =
+		    k->region_sums ? &k->region_sums[i] : NULL;
+		/* what the logger allocates has no tags */
+		int known = s && r->zone != ZS_ZONE_LOGGER;
+		uint64_t resident = memory_region(k->p->memory, i, r);
+		if (r->tier == ZS_TIER_NONE || r->tier > ZS_TIER_LARGE)
+			continue;
+		writer_row(w, ROW_REGION, "iiiiiiiiiiii", k->p->id, (int64_t)i,
+			   (int64_t)r->zone, (int64_t)r->tier, (int64_t)r->base,
+			   (int64_t)r->bytes, (int64_t)r->quantum,
+			   known ? (int64_t)s->blocks : NO_INTEGER,
+			   known ? (int64_t)s->bytes : NO_INTEGER,
+			   known ? (int64_t)s->usable : NO_INTEGER,
+			   known ? (int64_t)s->pages : NO_INTEGER,
+			   resident != UINT64_MAX ? (int64_t)resident
+						  : NO_INTEGER);
+	}
+}
+
 static struct walk *
 walk_new(struct process *p, const struct writer *w)
 {
@@ -379,6 +457,10 @@ walk_new(struct process *p, const struct writer *w)
 		qsort(k->groups, k->group_count, sizeof *k->groups, by_leader);
 	k->regions =
 	    segment_table(&p->seg, &p->seg.h.regions, &k->region_count);
+	k->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (k->region_count)
+		k->region_sums =
+		    calloc(k->region_count, sizeof *k->region_sums);
 	return k;
 }
 
@@ -391,6 +473,11 @@ walk_end(struct walk *k, struct writer *w)
 	while (next_block(k))
 		;
 	write_sums(k, w);
+	if (!k->running) {
+		write_regions(k, w);
+		memory_write(k->p, w, k->live_resident, k->slack_resident);
+	}
+	free(k->region_sums);
 	free(k->regions);
 	free(k->groups);
 	free(k->sums);
@@ -404,6 +491,7 @@ forget(struct process *p, struct writer *w)
 	memset(p->kind_blocks, 0, sizeof p->kind_blocks);
 	memset(p->kind_bytes, 0, sizeof p->kind_bytes);
 	p->live_blocks = p->live_bytes = 0;
+	p->late_blocks = p->late_bytes = 0;
 	if (!p->kinds_written)
 		return;
 	writer_row(w, ROW_FORGET_LEAKS, "i", p->id);

@@ -6,6 +6,7 @@
 #include "events.h"
 #include "holders.h"
 #include "marks.h"
+#include "memory.h"
 #include "points.h"
 #include "process.h"
 #include "report.h"
@@ -125,6 +126,25 @@ counted_live(const struct process *p)
 	return p->total.allocations - p->total.frees;
 }
 
+/*
+ * Blocks that the scan did not see came after it (blocks.c tells by their
+ * times), or were on their way: of a thread that the scan stopped in an
+ * allocation, between the clock and the tag, one is older than the scan and
+ * was not there yet.
+ */
+static void
+explain_unscanned(struct process *p)
+{
+	uint64_t *blocks = &p->kind_blocks[ZS_UNSCANNED];
+	uint64_t *bytes = &p->kind_bytes[ZS_UNSCANNED];
+
+	if (p->seg.h.state != ZS_SCANNED || *blocks >= p->seg.h.scan_threads)
+		return;
+	p->late_blocks += *blocks;
+	p->late_bytes += *bytes;
+	*blocks = *bytes = 0;
+}
+
 /* 'complete', or the first thing that keeps it from being so. */
 static void
 judge(struct process *p, struct ending e, char *why, size_t n)
@@ -132,6 +152,7 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 	const struct zs_header *h = &p->seg.h;
 	uint64_t bytes = p->total.bytes - p->total.freed_bytes;
 	p->complete = 0;
+	explain_unscanned(p);
 	if (h->lost_events || (h->trouble & ZS_TROUBLE_NO_MEMORY))
 		snprintf(why, n, "%llu events lost: no memory for the record",
 			 (unsigned long long)h->lost_events);
@@ -151,8 +172,9 @@ judge(struct process *p, struct ending e, char *why, size_t n)
 			 (unsigned long long)p->live_blocks,
 			 (unsigned long long)p->live_bytes);
 	else if (p->kind_blocks[ZS_UNSCANNED])
-		snprintf(why, n, "%llu blocks came after the leak scan",
-			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED]);
+		snprintf(why, n, "%llu block%s not seen by the leak scan",
+			 (unsigned long long)p->kind_blocks[ZS_UNSCANNED],
+			 p->kind_blocks[ZS_UNSCANNED] == 1 ? "" : "s");
 	else if (h->trouble & ZS_TROUBLE_THREADS_MISSED)
 		snprintf(why, n, "%u threads did not stop for the leak scan",
 			 h->scan_threads_missed);
@@ -204,6 +226,10 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	/* in steps: on a full disk the earlier ones stay */
 	writer_commit(w, 0);
 	events_close(p, w);
+	if (reason != STOP_ENDED && reason != STOP_EXEC) {
+		p->next_memory = 0; /* it runs on: see it as it is now */
+		memory_look(p);
+	}
 	sample_take(p, w, 1);
 	/* names are looked up while we write blocks */
 	stacks_ask(p, c);

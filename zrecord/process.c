@@ -4,6 +4,7 @@
 #include "process.h"
 #include "events.h"
 #include "holders.h"
+#include "memory.h"
 #include "report.h"
 #include "sampler.h"
 #include "stacks.h"
@@ -109,6 +110,7 @@ process_new(struct writer *w, int fd, pid_t pid, int pidfd, double interval,
 		p->exe_dev = st.st_dev;
 		p->exe_ino = st.st_ino;
 	}
+	p->next_memory = p->next_sample + MEMORY_FIRST_LOOK;
 	p->history = events_open(p);
 	p->next_history = p->next_sample;
 	write_process(p, w);
@@ -155,6 +157,7 @@ process_free(struct process *p)
 	}
 	stacks_free(p);
 	holders_free(p);
+	memory_free(p);
 	free(p->stacks);
 	p->stacks = NULL;
 	p->stack_count = 0;

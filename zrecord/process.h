@@ -73,11 +73,13 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
-	double next_scan;  /* when one is to be asked for */
-	double next_look;  /* .. and when to see whether one has ended */
-	uint32_t scans;	   /* those whose verdicts the report has */
-	int kinds_written; /* .. of such a scan */
-	uint32_t marks;	   /* of the segment's that were looked at */
+	double next_scan;      /* when one is to be asked for */
+	double next_look;      /* .. and when to see whether one has ended */
+	uint32_t scans;	       /* those whose verdicts the report has */
+	int kinds_written;     /* .. of such a scan */
+	uint32_t marks;	       /* of the segment's that were looked at */
+	struct memory *memory; /* memory.h; NULL: no look yet */
+	double next_memory;    /* when it is looked at */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
@@ -87,8 +89,10 @@ struct process {
 	/* finish */
 	enum stop_reason stopped;
 	uint64_t kind_blocks[5], kind_bytes[5]; /* by enum zs_verdict */
-	uint64_t live_blocks, live_bytes;	/* by tags */
-	uint64_t live_peak;  /* highest live bytes that was seen */
+	uint64_t late_blocks, late_bytes; /* not in these: unscanned because
+					     they came after the leak scan */
+	uint64_t live_blocks, live_bytes; /* by tags */
+	uint64_t live_peak;		  /* highest live bytes that was seen */
 	int64_t frames_cut;  /* stacks with a cut; NO_INTEGER: not counted */
 	char recording[160]; /* as in the report */
 	int complete;

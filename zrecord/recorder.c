@@ -11,6 +11,7 @@
 #include "hello.h"
 #include "holders.h"
 #include "marks.h"
+#include "memory.h"
 #include "message.h"
 #include "pidinfo.h"
 #include "points.h"
@@ -59,6 +60,8 @@ recorder_init(struct recorder *r, const struct settings *s,
 		   (int64_t)getpid());
 	writer_row(&r->writer, ROW_META, "tt", "recorder_version", ZM_VERSION);
 	writer_row(&r->writer, ROW_META, "td", "interval_s", s->interval);
+	writer_row(&r->writer, ROW_META, "ti", "page_bytes",
+		   (int64_t)sysconf(_SC_PAGESIZE));
 	points_names(&r->writer);
 	writer_commit(&r->writer, 0);
 }
@@ -377,6 +380,14 @@ scans_due(struct recorder *r)
 }
 
 static void
+looks_due(struct recorder *r)
+{
+	for (struct process *p = r->processes; p; p = p->next)
+		if (p->stopped == STOP_RUNNING)
+			memory_look(p);
+}
+
+static void
 sample_due(struct recorder *r)
 {
 	double now = seconds_now();
@@ -430,6 +441,9 @@ next_deadline(const struct recorder *r)
 			next = p->next_sample;
 		if (p->next_tick < next)
 			next = p->next_tick;
+		/* later ones come with samples */
+		if (!p->memory && p->next_memory < next)
+			next = p->next_memory;
 		if (p->history && p->next_history < next)
 			next = p->next_history;
 		if (r->settings->scan_every > 0 && p->next_look < next)
@@ -612,6 +626,7 @@ recorder_run(struct recorder *r)
 		history_due(r);
 		scans_due(r);
 		sample_due(r);
+		looks_due(r);
 		follow_stop(r);
 		await_attach(r);
 		if (r->recording && !r->attaching && s->duration > 0 &&

@@ -39,6 +39,8 @@ ROW(BLOCKS_LOST,
 ROW(FORGET_BLOCKS, "DELETE FROM block_info WHERE process_id=?1")
 ROW(FORGET_LEAKS, "DELETE FROM leak_stack WHERE process_id=?1")
 ROW(LOSS, "INSERT OR REPLACE INTO loss_info VALUES (?,?,?,?,?)")
+ROW(REGION, "INSERT INTO region_info VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
+ROW(MEMORY, "INSERT INTO memory_info VALUES (?,?,?,?)")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"

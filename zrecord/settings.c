@@ -48,8 +48,8 @@ const struct option_def zrecord_options[] = {
 	  "stop recording (not the program) after TIME", 0 },
 	{ OPT_MAX_SIZE, 0, "max-size", "BYTES",
 	  "bound of the report file: growth samples are thinned", 0 },
-	{ OPT_FAIL_ON, 0, "fail-on", "KIND",
-	  "exit with 1 when leaks of this kind or worse were found", 0 },
+	{ OPT_FAIL_ON, 0, "fail-on", "KIND[:N]",
+	  "exit with 1 on leaks of this kind or a surer one", 0 },
 	{ OPT_QUIET, 'q', "quiet", NULL, "write no summary", 0 },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say what is being done", 0 },
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
@@ -67,7 +67,9 @@ help(void)
 	       "report.db.\n\n");
 	options_help(stdout, zrecord_options, 0);
 	printf("\nTIME: 100ms, 1.5s, 10m, 2h.  KIND: definite, indirect, "
-	       "possible, reachable.\n"
+	       "possible, reachable,\nunscanned; several with commas; :N "
+	       "allows so many "
+	       "bytes (64K) or blocks (9blocks).\n"
 	       "Exit status: the command's; 125 when zrecord itself failed, "
 	       "126 when the\ncommand cannot be executed, 127 when it was "
 	       "not found.\n"
@@ -119,16 +121,12 @@ bytes_value(const char *option, const char *value)
 	return n << shift;
 }
 
-static int
-kind_value(const char *value)
+static void
+fail_on_value(struct failon *f, const char *value)
 {
-	static const char *const names[] = { "reachable", "possible",
-					     "indirect", "definite" };
-	for (int i = 0; i < 4; i++)
-		if (strcmp(value, names[i]) == 0)
-			return ZS_REACHABLE + i;
-	bad("fail-on", value, "definite, indirect, possible or reachable");
-	return 0;
+	char why[160];
+	if (failon_read(f, value, why, sizeof why) != 0)
+		die(EXIT_TROUBLE, "--fail-on: %s", why);
 }
 
 static void
@@ -160,7 +158,7 @@ take(struct settings *s, int id, const char *value)
 			bad("max-size", value, "a size like 50M or 1G");
 		break;
 	case OPT_FAIL_ON:
-		s->fail_on = kind_value(value);
+		fail_on_value(&s->fail_on, value);
 		break;
 	case OPT_QUIET:
 		s->quiet = 1;

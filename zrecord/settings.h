@@ -4,6 +4,7 @@
 #ifndef ZRECORD_SETTINGS_H
 #define ZRECORD_SETTINGS_H
 
+#include "failon.h"
 #include "options.h"
 
 #include <stdint.h>
@@ -21,10 +22,10 @@ struct settings {
 	long depth;	   /* 0: the library's default */
 	int history;	   /* every event */
 	int follow;	   /* record children */
-	int fail_on;	   /* enum zs_verdict; 0: never */
 	int quiet, verbose;
-	int serve_fd;	/* -1: run a command */
-	char **command; /* NULL with serve_fd or pid */
+	struct failon fail_on; /* none without the option */
+	int serve_fd;	       /* -1: run a command */
+	char **command;	       /* NULL with serve_fd or pid */
 };
 
 extern const struct option_def zrecord_options[];

@@ -4,6 +4,7 @@
  */
 #include "message.h"
 #include "recorder.h"
+#include "text.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@
 struct sums {
 	unsigned processes, incomplete;
 	uint64_t allocations, frees, peak, blocks, bytes;
-	uint64_t kind_blocks[5], kind_bytes[5];
+	uint64_t kind_blocks[KIND_COUNT], kind_bytes[KIND_COUNT];
 	uint64_t before;	   /* blocks of before an attach */
 	uint64_t sample;	   /* bytes; 0: nothing is estimated */
 	const struct process *one; /* an incomplete one */
@@ -77,7 +78,7 @@ add_up(const struct recorder *r, struct sums *s)
 				    : p->live_peak;
 		if (peak > s->peak)
 			s->peak = peak;
-		for (int k = 0; k < 5; k++) {
+		for (int k = 0; k < KIND_COUNT; k++) {
 			s->kind_blocks[k] += p->kind_blocks[k];
 			s->kind_bytes[k] += p->kind_bytes[k];
 		}
@@ -149,43 +150,19 @@ number_lines(const struct sums *s)
 			     s->one->recording);
 }
 
-/* The report's name as a shell would want it. */
-static void
-quoted(const char *name, char *out, size_t bytes)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=.,/:@%^";
-	size_t n = 0;
-	if (name[strspn(name, plain)] == 0) {
-		snprintf(out, bytes, "%s%s", *name == '-' ? "./" : "", name);
-		return;
-	}
-	out[n++] = '\'';
-	for (; *name && n + 6 < bytes; name++) {
-		if (*name == '\'') {
-			memcpy(out + n, "'\\''", 4);
-			n += 4;
-		} else {
-			out[n++] = *name;
-		}
-	}
-	out[n++] = '\'';
-	out[n] = 0;
-}
-
 static void
 next_line(const struct recorder *r)
 {
-	char name[2048], self[1024] = "";
+	char self[1024] = "";
 	const char *path = r->settings->program;
 	const char *slash = strrchr(path, '/');
 	/* started by a path: zleaks lies beside */
 	if (slash)
 		snprintf(self, sizeof self, "%.*s", (int)(slash + 1 - path),
 			 path);
-	quoted(r->settings->output, name, sizeof name);
+	char *name = text_quoted(r->settings->output);
 	message_note("next: %szleaks %s", self, name);
+	free(name);
 }
 
 static int
@@ -198,12 +175,25 @@ command_status(const struct recorder *r)
 				   : WEXITSTATUS(status);
 }
 
+/* --fail-on: 1 when a rule is broken, which is then said. */
+static int
+failed(const struct recorder *r, const struct sums *s)
+{
+	const struct failon *f = &r->settings->fail_on;
+	int kind = failon_broken(f, s->kind_blocks, s->kind_bytes);
+	char words[200];
+	if (kind < 0)
+		return 0;
+	message("failed: %s", failon_words(f, kind, s->kind_blocks,
+					   s->kind_bytes, words, sizeof words));
+	return 1;
+}
+
 int
 summary(struct recorder *r, int closed)
 {
 	struct sums s = { 0 };
 	int status = command_status(r);
-	int fail_on = r->settings->fail_on, leaks = 0;
 	add_up(r, &s);
 	if (r->processes)
 		number_lines(&s);
@@ -215,7 +205,5 @@ summary(struct recorder *r, int closed)
 	if (!r->processes) /* not what was asked for */
 		return status ? status : EXIT_TROUBLE;
 	next_line(r);
-	for (int k = fail_on; fail_on && k <= ZS_DEFINITE; k++)
-		leaks |= s.kind_blocks[k] != 0;
-	return status == 0 && leaks ? 1 : status;
+	return status == 0 && failed(r, &s) ? 1 : status;
 }

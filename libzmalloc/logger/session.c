@@ -268,6 +268,7 @@ fill_header(struct zm_session *s, uint64_t pool_at)
 	h->start_realtime_ns = clock_ns(CLOCK_REALTIME);
 	s->zero_ns = clock_ns(CLOCK_MONOTONIC);
 	h->start_monotonic_ns = s->zero_ns;
+	h->own_ranges = (uintptr_t)zm_os_own_table(&h->own_count);
 	zm_history_start();
 	find_tables(s);
 	return zm_areas_start(first, s->pool_used);

@@ -697,6 +697,13 @@ struct zs_header {
 	uint64_t scan_bytes;	/* of blocks that the latest scan read */
 	uint32_t end;		/* enum zs_end: what the last scan was for */
 	uint32_t end_signal;
+
+	/* Address in the target of a table of own_count pairs of words, the
+	 * first address and the end of each mapping that the library has made
+	 * for itself (first 0: unused).  Constant; read by the recorder. */
+	uint64_t own_ranges;
+	uint32_t own_count;
+	uint32_t reserved1;
 };
 
 /* How the process was about to end when it looked for leaks. */

@@ -82,6 +82,9 @@ size_t zm_os_resident(void *p, size_t bytes);
  * then lowers *clear to the bytes up to the next one.  It takes no lock.
  */
 size_t zm_os_own(uintptr_t addr, size_t *clear);
+/* The table of them, for a look from outside: pairs of words, first address
+ * and end; first 0: unused. */
+const void *zm_os_own_table(uint32_t *entries);
 void zm_os_own_add(void *p, size_t bytes);    /* for memory.c */
 void zm_os_own_remove(void *p, size_t bytes); /* for memory.c */
 void zm_os_own_reinit(void);		      /* in the child of fork */

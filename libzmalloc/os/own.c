@@ -102,6 +102,13 @@ zm_os_own(uintptr_t addr, size_t *clear)
 	return 0;
 }
 
+const void *
+zm_os_own_table(uint32_t *entries)
+{
+	*entries = RANGES;
+	return range;
+}
+
 void
 zm_os_own_reinit(void)
 {

@@ -190,6 +190,8 @@ int
 zm_scan_stop(struct zm_scan *s)
 {
 	s->begin_ns = zm_session_ns();
+	/* what is allocated from now on is later than the scan */
+	zm_clock_set(s->begin_ns / 1000000 + 1);
 	return zm_stop_threads(&s->stop);
 }
 

@@ -47,7 +47,7 @@ done
 # Each view's columns that the page names exist.
 for view in process block leak_by_stack growth_by_class growth_by_stack stack_total \
     stack_frame process_sample mark thread module trace_count block_holder root \
-    root_retained scan last_holder; do
+    root_retained scan last_holder region memory; do
 	have=$(cat "$(dirname "$0")"/../../schema/{tables,views}.sql |
 	    { cat; echo "select name from pragma_table_info('$view');"; } | sqlite3 :memory:)
 	text=$(sed -n "/^\.B $view\$/,/^\.TP/p" "$man/zmalloc-report.5" | sed '1d' |

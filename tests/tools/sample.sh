@@ -14,16 +14,18 @@ for ((i = 0; i < RUNS; i++)); do
 	    SELECT size_class, total_blocks, total_bytes, live_blocks, live_bytes
 	    FROM (SELECT *, row_number() OVER (PARTITION BY zone, size_class
 		ORDER BY t DESC) AS latest FROM growth_by_class)
-	    WHERE latest = 1" >>"$T/estimates"
-	query "$T/r.db" "SELECT p.recording, p.allocations - p.frees - p.live_blocks,
+	    WHERE latest = 1;
+	    SELECT 'sums', p.recording, p.allocations - p.frees - p.live_blocks,
 		p.live_blocks - (SELECT sum(stands_for) FROM block),
 		p.live_bytes - (SELECT sum(stands_for * size) FROM block),
 		p.live_blocks - (SELECT sum(blocks) FROM leak_by_stack),
 		p.allocations - (SELECT sum(allocations) FROM stack_total),
 		sample_bytes
-	    FROM process p" >>"$T/sums"
+	    FROM process p" >>"$T/rows"
 	rm -f "$T"/r.db*
 done
+grep -v '^sums' "$T/rows" >"$T/estimates"
+sed -n 's/^sums //p' "$T/rows" >"$T/sums"
 same "$RUNS runs: each is complete, and its sums agree" \
     "$RUNS complete 0 0 0 0 0 16384" \
     "$(sort "$T/sums" | uniq -c | sed 's/^ *//')"

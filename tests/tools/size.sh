@@ -91,11 +91,13 @@ check 'impossible bound: said by doctor' grep -q 'more than --max-size' \
 # The same stacks and blocks, a hundred times the allocations.
 cat >"$T/pairs.c" <<'C'
 #include <stdlib.h>
+#include <unistd.h>
 static void *keep[20000];
 int
 main(int argc, char **argv)
 {
 	long n = argc > 1 ? atol(argv[1]) : 0;
+	usleep(50000); /* a time of 0 is stored in fewer bytes */
 	for (int i = 0; i < 20000; i++)
 		keep[i] = malloc(40);
 	for (long i = 0; i < n; i++)
