@@ -16,6 +16,8 @@ LIBDIR     ?= $(PREFIX)/lib
 BINDIR     ?= $(PREFIX)/bin
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 
 # A sanitizer build has a tree of its own, so that switching costs nothing.
 comma := ,
@@ -70,9 +72,11 @@ zrecord_obj := $(zrecord_src:%.c=$(O)/obj/%.o)
 zleaks_obj  := $(zleaks_src:%.c=$(O)/obj/%.o)
 
 zrecord_libs := -lsqlite3 -ldw -lelf -liberty -lzstd -lm -lpthread -ldl
-zleaks_libs  := -lsqlite3 -ljansson -lzstd -lz -lm
+zleaks_libs  := -lsqlite3 -ljansson $(shell pkg-config --libs ncursesw 2>/dev/null || echo -lncursesw) -lzstd -lz -lm
 
-all: lib $(O)/zrecord $(O)/zleaks
+completions := $(foreach t,zrecord zleaks,$(O)/completion/$t.bash $(O)/completion/$t.zsh)
+
+all: lib $(O)/zrecord $(O)/zleaks $(completions)
 lib: $(O)/libzmalloc.so $(O)/libzmalloc.a $(O)/zmalloc.pc
 
 $(O)/libzmalloc.so: $(lib_obj) libzmalloc/exports.map
@@ -94,6 +98,15 @@ $(O)/zrecord: $(zrecord_obj) $(O)/obj/common.a
 
 $(O)/zleaks: $(zleaks_obj) $(O)/obj/common.a
 	$(CC) $(TOOL_LDFLAGS) $(LDFLAGS) -o $@ $^ $(zleaks_libs) $(zrecord_libs)
+
+# The tools print it from their option tables.
+$(O)/completion/%.bash: $(O)/%
+	@mkdir -p $(@D)
+	$< --completion=bash > $@
+
+$(O)/completion/%.zsh: $(O)/%
+	@mkdir -p $(@D)
+	$< --completion=zsh > $@
 
 $(O)/zmalloc.pc: Makefile
 	@mkdir -p $(@D)
@@ -213,9 +226,13 @@ install: all
 	install -m 644 $(O)/zmalloc.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 libzmalloc/include/zmalloc/*.h $(DESTDIR)$(INCLUDEDIR)/zmalloc
 	for s in 1 3 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(MANDIR)/man$$s; done
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	for t in zrecord zleaks; do install -m 644 $(O)/completion/$$t.bash $(DESTDIR)$(BASHDIR)/$$t; \
+	  install -m 644 $(O)/completion/$$t.zsh $(DESTDIR)$(ZSHDIR)/_$$t; done
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,zrecord zleaks)
+	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,zrecord zleaks) $(addprefix $(DESTDIR)$(ZSHDIR)/_,zrecord zleaks)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libzmalloc.so libzmalloc.a pkgconfig/zmalloc.pc)
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/zmalloc
 	for s in 1 3 5 7; do for f in man/*.$$s; do \

@@ -11,6 +11,7 @@
 
 static const char *program = "zmalloc";
 static int be_quiet;
+static void (*before)(void);
 
 void
 message_program(const char *name)
@@ -28,6 +29,12 @@ void
 message_quiet(int quiet)
 {
 	be_quiet = quiet;
+}
+
+void
+message_before(void (*give_back)(void))
+{
+	before = give_back;
 }
 
 void
@@ -67,6 +74,8 @@ messagev(const char *format, va_list args)
 	line[(size_t)head + len] = 0;
 	message_clean(line);
 	line[(size_t)head + len] = '\n';
+	if (before)
+		before();
 	put(line, (size_t)head + len + 1);
 	errno = saved;
 }

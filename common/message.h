@@ -31,6 +31,10 @@ void messagev(const char *format, va_list)
 void message_note(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
+/* Called before a message is written: whoever has changed the terminal gives it
+ * back.  NULL: nobody. */
+void message_before(void (*give_back)(void));
+
 /* Writes the message and ends the program with that status. */
 void die(int status, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));

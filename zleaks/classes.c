@@ -56,6 +56,8 @@ load_blocks(struct classes *c)
 		    __builtin_mul_overflow(weight, usable, &held))
 			continue;
 		size_t process = (size_t)(p - r->processes);
+		if (c->part[process].unfinished)
+			continue;
 		int64_t stack_id = column_int(st, 6);
 		struct sum *s = sums_get(&c->classes,
 					 (int64_t)process << ZONE_BITS |
@@ -77,6 +79,40 @@ load_blocks(struct classes *c)
 			last = classes_region_at(c, process, address);
 		if (last != SIZE_MAX && c->region[last].tier < 5)
 			keep_block(c, last, address, usable, stack_id);
+	}
+	sqlite3_finalize(st);
+}
+
+/* A process that runs has no blocks in the report (but lost ones): its size
+ * classes are those of the last sample.  Usable bytes follow from the class,
+ * but for large blocks. */
+static void
+load_samples(struct classes *c, size_t process)
+{
+	enum { LARGEST_EXACT = 8 << 20 };
+	sqlite3_stmt *st = recording_sql(
+	    c->recording, "SELECT zone_id, size_class, max(sample),"
+			  " live_blocks, live_bytes FROM class_sample"
+			  " WHERE process_id = ? GROUP BY zone_id, size_class");
+
+	sqlite3_bind_int64(st, 1, c->part[process].process->process_id);
+	while (recording_step(c->recording, st)) {
+		int64_t class = column_int(st, 1), held;
+		int64_t blocks = column_int(st, 3), asked = column_int(st, 4);
+		if (blocks <= 0 || asked < 0)
+			continue;
+		if (class > LARGEST_EXACT ||
+		    __builtin_mul_overflow(blocks, class, &held) ||
+		    held < asked)
+			held = asked;
+		struct sum *s =
+		    sums_get(&c->classes,
+			     (int64_t)process << ZONE_BITS |
+				 (column_int(st, 0) & ((1 << ZONE_BITS) - 1)),
+			     class);
+		s->blocks = blocks;
+		s->bytes = asked;
+		s->more = held;
 	}
 	sqlite3_finalize(st);
 }
@@ -244,6 +280,9 @@ load(struct classes *c)
 	for (size_t i = 0; i < r->process_count; i++) {
 		c->part[i].process = &r->processes[i];
 		c->part[i].memory_t = NAN;
+		c->part[i].unfinished = process_unfinished(&r->processes[i]);
+		if (c->part[i].unfinished)
+			load_samples(c, i);
 	}
 	classes_load_regions(c);
 	load_blocks(c);

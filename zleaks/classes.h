@@ -58,6 +58,7 @@ struct pins {
 
 struct part { /* what a process has */
 	const struct process *process;
+	int unfinished;	 /* no blocks in the report yet, only samples */
 	double memory_t; /* NAN: not looked at */
 	struct memory_part *memory;
 	size_t memory_count;

@@ -80,8 +80,9 @@ print_memory(const struct page *p, const struct part *part)
 	fprintf(p->out, ", %s after the begin",
 		units_time(time, part->memory_t));
 	if (process->last_t >= part->memory_t)
-		fprintf(p->out, " (%s before the end)",
-			units_time(time, process->last_t - part->memory_t));
+		fprintf(p->out, " (%s before the %s)",
+			units_time(time, process->last_t - part->memory_t),
+			part->unfinished ? "last sample" : "end");
 	fputs("\n\n", p->out);
 	for (size_t i = 0; i < part->memory_count; i++)
 		if (!strcmp(part->memory[i].name, "rss"))
@@ -166,7 +167,8 @@ print_classes(const struct page *p, const struct part *part)
 	struct table *t;
 	char n[32];
 
-	title(p, "Live blocks at the end, by size class");
+	title(p, part->unfinished ? "Live blocks, by size class"
+				  : "Live blocks at the end, by size class");
 	if (part->row_count == 0) {
 		fputs(": none\n\n", p->out);
 		return;
@@ -263,8 +265,14 @@ print_part(const struct page *p, const struct part *part)
 		fputs("sampled: sums are estimates; pages and regions show "
 		      "only the blocks that were recorded\n",
 		      p->out);
+	if (part->unfinished)
+		fputs("not finished: size classes are those of the last "
+		      "sample; stacks, regions\nand pages are written at the "
+		      "end of the process\n",
+		      p->out);
 	fputc('\n', p->out);
-	print_memory(p, part);
+	if (!part->unfinished || part->memory_count)
+		print_memory(p, part);
 	print_classes(p, part);
 	print_tiers(p, part);
 	print_pins(p, &part->pages, "page");

@@ -48,12 +48,6 @@ struct string {
 	UT_hash_handle hh;
 };
 
-struct place {
-	const struct frame *frame;
-	uint64_t index;
-	UT_hash_handle hh;
-};
-
 struct function {
 	struct {
 		uint64_t name, file;
@@ -65,11 +59,12 @@ struct function {
 struct pprof {
 	struct export *e;
 	struct bytes out;
+	struct bytes sample;  /* the latest: its memory is used again */
 	struct bytes strings; /* fields that come last */
 	struct string *string;
-	struct place *place;
 	struct function *function;
-	uint64_t string_count, place_count, function_count;
+	uint64_t string_count, function_count;
+	uint32_t place_count;
 };
 
 /* ---- writing ---------------------------------------------------------- */
@@ -160,29 +155,24 @@ function_index(struct pprof *x, const struct frame *f)
 }
 
 static uint64_t
-place_index(struct pprof *x, const struct frame *f)
+place_index(struct pprof *x, struct frame *f)
 {
-	struct place *known;
 	struct bytes line = { 0 }, m = { 0 };
 
-	HASH_FIND_PTR(x->place, &f, known);
-	if (known)
-		return known->index;
-	known = text_alloc(sizeof *known);
-	known->frame = f;
-	known->index = ++x->place_count;
-	HASH_ADD_PTR(x->place, frame, known);
+	if (f->index)
+		return f->index;
+	f->index = ++x->place_count;
 	put_field(&line, LINE_FUNCTION, function_index(x, f));
 	if (f->line > 0)
 		put_field(&line, LINE_LINE, (uint64_t)f->line);
-	put_field(&m, LOCATION_ID, known->index);
+	put_field(&m, LOCATION_ID, f->index);
 	if (f->offset > 0)
 		put_field(&m, LOCATION_ADDRESS, (uint64_t)f->offset);
 	put_message(&m, LOCATION_LINE, line.at, line.n);
 	put_message(&x->out, PROFILE_LOCATION, m.at, m.n);
 	free(line.at);
 	free(m.at);
-	return known->index;
+	return f->index;
 }
 
 /* ---- samples ---------------------------------------------------------- */
@@ -219,7 +209,7 @@ put_sample(void *ctx, const struct process *p, int64_t id,
 	   const struct stack *stack, const uint64_t cost[COSTS])
 {
 	struct pprof *x = ctx;
-	struct bytes m = { 0 };
+	struct bytes m = { .at = x->sample.at, .room = x->sample.room };
 	size_t n = stack_frames_worth_showing(stack);
 
 	(void)p, (void)id;
@@ -229,7 +219,7 @@ put_sample(void *ctx, const struct process *p, int64_t id,
 	for (int i = 0; i < TYPES; i++)
 		put_field(&m, SAMPLE_VALUE, cost[types[i].cost]);
 	put_message(&x->out, PROFILE_SAMPLE, m.at, m.n);
-	free(m.at);
+	x->sample = m;
 }
 
 /* ---- the file --------------------------------------------------------- */
@@ -260,7 +250,6 @@ export_pprof(struct export *e)
 {
 	struct pprof x = { .e = e };
 	struct string *s, *next_s;
-	struct place *p, *next_p;
 	struct function *f, *next_f;
 
 	put_types(&x);
@@ -274,16 +263,12 @@ export_pprof(struct export *e)
 		free(s->text);
 		free(s);
 	}
-	HASH_ITER(hh, x.place, p, next_p)
-	{
-		HASH_DEL(x.place, p);
-		free(p);
-	}
 	HASH_ITER(hh, x.function, f, next_f)
 	{
 		HASH_DEL(x.function, f);
 		free(f);
 	}
 	free(x.out.at);
+	free(x.sample.at);
 	free(x.strings.at);
 }

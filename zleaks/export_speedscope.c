@@ -1,6 +1,7 @@
 /*
  * export_speedscope.c - the file format of https://www.speedscope.app: one
- * "sampled" profile, each stack a sample with its cost as weight.
+ * "sampled" profile, each stack a sample with its cost as weight.  Written as
+ * the stacks are read; weights and frames follow when all have been seen.
  */
 #include "export.h"
 
@@ -8,44 +9,42 @@
 #include "text.h"
 
 #include <stdlib.h>
-#include <uthash.h>
-
-struct known {
-	const struct frame *frame;
-	json_int_t index;
-	UT_hash_handle hh;
-};
 
 struct speedscope {
 	struct export *e;
-	struct known *known;
-	json_int_t frames;
-	json_t *frame_list, *samples, *weights;
-	uint64_t sum;
+	FILE *frames, *weights;
+	char *frame_text, *weight_text;
+	size_t frame_bytes, weight_bytes;
+	uint32_t frame_count;
+	uint64_t samples, sum;
 };
 
-static json_int_t
-frame_index(struct speedscope *s, const struct frame *f)
+static void
+write_json(FILE *out, json_t *j)
 {
-	struct known *k;
+	json_checked(j);
+	if (json_dumpf(j, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0 &&
+	    !ferror(out))
+		die(EXIT_UNREADABLE, "out of memory");
+	json_decref(j);
+}
 
-	HASH_FIND_PTR(s->known, &f, k);
-	if (k)
-		return k->index;
-	k = text_alloc(sizeof *k);
-	k->frame = f;
-	k->index = s->frames++;
-	HASH_ADD_PTR(s->known, frame, k);
-	char *name = call_name(f);
-	json_t *j = json_checked(json_pack("{s:o}", "name", json_text(name)));
-	free(name);
+static uint32_t
+frame_index(struct speedscope *s, struct frame *f)
+{
+	if (f->index)
+		return f->index - 1;
+	json_t *j =
+	    json_checked(json_pack("{s:o}", "name", json_text(frame_name(f))));
 	if (f->file)
 		json_object_set_new(j, "file", json_text(f->file));
 	if (f->file && f->line > 0)
 		json_object_set_new(j, "line",
 				    json_integer((json_int_t)f->line));
-	json_array_append_new(s->frame_list, j);
-	return k->index;
+	fputs(s->frame_count ? "," : "", s->frames);
+	write_json(s->frames, j);
+	f->index = ++s->frame_count;
+	return f->index - 1;
 }
 
 static void
@@ -55,44 +54,51 @@ take(void *ctx, const struct process *p, int64_t id, const struct stack *stack,
 	struct speedscope *s = ctx;
 	uint64_t weight = cost[s->e->cost];
 	size_t n = stack_frames_worth_showing(stack);
+	FILE *out = s->e->out;
 
 	(void)p, (void)id;
 	if (!weight)
 		return;
-	json_t *sample = json_checked(json_array());
+	fputs(s->samples ? ",[" : "[", out);
 	for (size_t i = n; i-- > 0;)
-		json_array_append_new(
-		    sample, json_integer(frame_index(s, stack->frames[i])));
-	json_array_append_new(s->samples, sample);
-	json_array_append_new(s->weights, json_integer((json_int_t)weight));
+		fprintf(out, "%u%s", frame_index(s, stack->frames[i]),
+			i ? "," : "");
+	fputc(']', out);
+	fprintf(s->weights, "%s%llu", s->samples ? "," : "",
+		(unsigned long long)weight);
+	s->samples++;
 	s->sum += weight;
 }
 
 void
 export_speedscope(struct export *e)
 {
-	struct speedscope s = { .e = e,
-				.frame_list = json_checked(json_array()),
-				.samples = json_checked(json_array()),
-				.weights = json_checked(json_array()) };
-	struct known *k, *next;
+	struct speedscope s = { .e = e };
+	FILE *out = e->out;
 
+	s.frames = open_memstream(&s.frame_text, &s.frame_bytes);
+	s.weights = open_memstream(&s.weight_text, &s.weight_bytes);
+	if (!s.frames || !s.weights)
+		die(EXIT_UNREADABLE, "out of memory");
+	fputs("{\"$schema\":"
+	      "\"https://www.speedscope.app/file-format-schema.json\","
+	      "\"exporter\":\"zleaks\",\"name\":",
+	      out);
+	write_json(out, json_text(e->recording->path));
+	fprintf(out,
+		",\"profiles\":[{\"type\":\"sampled\",\"name\":\"%s\","
+		"\"unit\":\"%s\",\"startValue\":0,\"samples\":[",
+		cost_titles[e->cost],
+		cost_is_bytes(e->cost) ? "bytes" : "none");
 	calltree_each_stack(e->recording, e->stacks, e->settings, take, &s);
-	json_t *all = json_checked(json_pack(
-	    "{s:s, s:s, s:s, s:{s:o}, s:[{s:s, s:s, s:s, s:i, s:I, s:o, s:o}]}",
-	    "$schema", "https://www.speedscope.app/file-format-schema.json",
-	    "exporter", "zleaks", "name", e->recording->path, "shared",
-	    "frames", s.frame_list, "profiles", "type", "sampled", "name",
-	    cost_titles[e->cost], "unit",
-	    cost_is_bytes(e->cost) ? "bytes" : "none", "startValue", 0,
-	    "endValue", (json_int_t)s.sum, "samples", s.samples, "weights",
-	    s.weights));
-	json_dumpf(all, e->out, JSON_COMPACT);
-	fputc('\n', e->out);
-	json_decref(all);
-	HASH_ITER(hh, s.known, k, next)
-	{
-		HASH_DEL(s.known, k);
-		free(k);
-	}
+	fclose(s.frames);
+	fclose(s.weights);
+	fputs("],\"weights\":[", out);
+	fwrite(s.weight_text, 1, s.weight_bytes, out);
+	fprintf(out, "],\"endValue\":%llu}],\"shared\":{\"frames\":[",
+		(unsigned long long)s.sum);
+	fwrite(s.frame_text, 1, s.frame_bytes, out);
+	fputs("]}}\n", out);
+	free(s.frame_text);
+	free(s.weight_text);
 }

@@ -34,7 +34,8 @@ enum {
 	OPT_COLOR,
 	OPT_OUTPUT,
 	OPT_HELP,
-	OPT_VERSION
+	OPT_VERSION,
+	OPT_COMPLETION /* of the build */
 };
 
 enum {
@@ -51,7 +52,8 @@ static const struct option_def option_table[] = {
 	{ OPT_CSV, 0, "csv", NULL, "comma-separated values instead of text",
 	  FOR_QUERY | FOR_TABLES },
 	{ OPT_BY, 0, "by", "KEY",
-	  "a row per class (default), zone, stack, thread", FOR_GROWTH },
+	  "a row per class (default), zone, stack (default of top), thread",
+	  FOR_GROWTH | FOR_TOP },
 	{ OPT_COST, 0, "cost", "KEY",
 	  "live (default), peak, total, count, temporary or leaked",
 	  FOR_TREES },
@@ -69,30 +71,30 @@ static const struct option_def option_table[] = {
 	{ OPT_KINDS, 0, "kinds", "LIST",
 	  "kinds of leak to list, or all (see below)", FOR_FINDINGS },
 	{ OPT_SORT, 0, "sort", "KEY",
-	  "bytes, blocks, and age (leaks, threads) or rate (growth)",
-	  FOR_PAGES | FOR_TABLES },
+	  "bytes, blocks, and age (leaks, threads) or rate (growth, top)",
+	  FOR_PAGES | FOR_TABLES | FOR_TOP },
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, html 1000, JSON all",
 	  FOR_PAGES | FOR_HISTORY | FOR_HOLDERS | FOR_TABLES | FOR_DIFF |
-	      FOR_SUPPRESS | FOR_HTML },
+	      FOR_SUPPRESS | FOR_HTML | FOR_TOP },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
 	  FOR_PAGES | FOR_STACKS | FOR_ROOTS | FOR_TABLES | FOR_DIFF |
-	      FOR_SUPPRESS },
+	      FOR_SUPPRESS | FOR_TOP },
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
 	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
-	      FOR_HTML },
+	      FOR_HTML | FOR_TOP },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
 	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
-	      FOR_HTML },
+	      FOR_HTML | FOR_TOP },
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main",
 	  FOR_LEAKS | FOR_THREADS | FOR_SUPPRESS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
 	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HOLDERS | FOR_TABLES |
-	      FOR_SUPPRESS | FOR_HTML },
+	      FOR_SUPPRESS | FOR_HTML | FOR_TOP },
 	{ OPT_FROM, 0, "from", "MOMENT",
 	  "from then on: seconds, -10s before the end, or a mark's label",
 	  FOR_SPAN | FOR_DIFF },
@@ -107,13 +109,40 @@ static const struct option_def option_table[] = {
 	  "show source files relative to DIR, default: here", 0 },
 	{ OPT_COLOR, 0, "color", "[WHEN]", "auto (default), always or never",
 	  FOR_PAGES | FOR_HISTORY | FOR_STACKS | FOR_EXPORT | FOR_HOLDERS |
-	      FOR_TABLES },
+	      FOR_TABLES | FOR_TOP },
 	{ OPT_OUTPUT, 'o', "output", "FILE",
 	  "write FILE, replaced only when all is written", 0 },
 	{ OPT_HELP, 'h', "help", NULL, "what a command does, and its options",
 	  0 },
 	{ OPT_VERSION, 0, "version", NULL, "the version of zleaks", 0 },
+	{ OPT_COMPLETION, 0, "completion", "SHELL", NULL, 0 },
 	{ 0, 0, NULL, NULL, NULL, 0 }
+};
+
+static const char *const sort_words[] = { "bytes", "blocks", "age", "rate",
+					  NULL };
+static const char *const by_words[] = { "class", "zone", "stack", "thread",
+					NULL };
+static const char *const color_words[] = { "auto", "always", "never", NULL };
+static const char *const kind_words[] = { "definite",  "possible",  "indirect",
+					  "reachable", "unscanned", "all",
+					  NULL };
+static const char *const fail_words[] = { "definite",  "possible",  "indirect",
+					  "reachable", "unscanned", "none",
+					  NULL };
+
+/* Of all commands: which of them one knows it says itself. */
+static const char *const format_words[] = { "text",	  "json",     "sarif",
+					    "junit",	  "folded",   "pprof",
+					    "speedscope", "massif",   "csv",
+					    "lsan",	  "valgrind", NULL };
+
+/* What shells offer for the argument of an option. */
+static const struct completion_words choices[] = {
+	{ OPT_KINDS, kind_words, 1 },  { OPT_FAIL_ON, fail_words, 0 },
+	{ OPT_SORT, sort_words, 0 },   { OPT_BY, by_words, 0 },
+	{ OPT_COST, cost_names, 0 },   { OPT_FORMAT, format_words, 0 },
+	{ OPT_COLOR, color_words, 0 }, { 0, NULL, 0 }
 };
 
 /* Index of a word in a NULL-terminated list, or -1 with a message. */
@@ -169,16 +198,11 @@ set_fail_on(struct settings *s, const char *value)
 static int
 set_choice(struct settings *s, int id, const char *value)
 {
-	static const char *const sorts[] = { "bytes", "blocks", "age", "rate",
-					     NULL };
-	static const char *const keys[] = { "class", "zone", "stack", "thread",
-					    NULL };
-	static const char *const colors[] = { "auto", "always", "never", NULL };
 	int n;
 
 	switch (id) {
 	case OPT_SORT:
-		n = choose("sort", value, sorts);
+		n = choose("sort", value, sort_words);
 		s->sort = (enum sort)(n + SORT_BYTES);
 		return n < 0 ? -1 : 0;
 	case OPT_COST:
@@ -186,11 +210,12 @@ set_choice(struct settings *s, int id, const char *value)
 		s->cost = n;
 		return n < 0 ? -1 : 0;
 	case OPT_BY:
-		n = choose("by", value, keys);
+		n = choose("by", value, by_words);
 		s->by = (enum by)n;
+		s->by_given = 1;
 		return n < 0 ? -1 : 0;
 	default:
-		n = choose("color", value ? value : "always", colors);
+		n = choose("color", value ? value : "always", color_words);
 		s->color = (enum color)n;
 		return n < 0 ? -1 : 0;
 	}
@@ -277,6 +302,9 @@ set(struct settings *s, int id, const char *value)
 	case OPT_HELP:
 		s->help = 1;
 		return 0;
+	case OPT_COMPLETION:
+		s->completion = value;
+		return 0;
 	default:
 		s->version = 1;
 		return 0;
@@ -356,4 +384,14 @@ settings_one_format(const char *command, const struct settings *s)
 		return 0;
 	message("%s: --json or --csv, not both", command);
 	return -1;
+}
+
+int
+settings_completion(FILE *out, const char *shell,
+		    const struct completion_command *commands)
+{
+	const struct completion c = { "zleaks", option_table, choices,
+				      commands };
+
+	return completion_print(out, shell, &c);
 }

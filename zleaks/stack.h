@@ -14,6 +14,7 @@ struct frame {
 	json_t *json;			/* made at first use */
 	char *text;			/* the same, as text of */
 	size_t text_bytes;
+	uint32_t index;	   /* of an export that numbers frames; 0: none yet */
 	const char *plain; /* what fingerprints take of it */
 	size_t plain_bytes;
 	int is_std; /* of C++'s standard library, in whatever module */

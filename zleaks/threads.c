@@ -36,6 +36,7 @@ thread_new(struct threads *s, const struct process *p)
 		s->thread = text_grow(s->thread, s->room, sizeof *s->thread);
 	}
 	struct thread *t = &s->thread[s->count++];
+	int64_t live = process_unfinished(p) ? UNKNOWN : 0;
 	*t = (struct thread){ .process = p,
 			      .thread_id = UNKNOWN,
 			      .tid = UNKNOWN,
@@ -43,7 +44,9 @@ thread_new(struct threads *s, const struct process *p)
 			      .ended = NAN,
 			      .allocations = UNKNOWN,
 			      .frees = UNKNOWN,
-			      .bytes = UNKNOWN };
+			      .bytes = UNKNOWN,
+			      .live_blocks = live,
+			      .live_bytes = live };
 	return t;
 }
 
@@ -164,7 +167,8 @@ load_blocks(struct threads *s)
 			last_thread = UNKNOWN;
 			at = SIZE_MAX;
 		}
-		if (!p)
+		/* of a process that runs there are only lost blocks */
+		if (!p || process_unfinished(p))
 			continue;
 		if (!whole && !span_holds(&s->spans[p - r->processes],
 					  column_real(st, 5)))

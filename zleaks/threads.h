@@ -15,7 +15,7 @@ struct thread {
 	double started, ended;		   /* NAN: not known, not seen to end */
 	int64_t allocations, frees, bytes; /* of all the recording */
 	/* blocks that are alive at the end of it, allocated from --from to
-	 * --to, with stacks that the filters leave */
+	 * --to, with stacks that the filters leave; UNKNOWN while it runs */
 	int64_t live_blocks, live_bytes;
 	const struct sum *top; /* by stack (b), most bytes first */
 	size_t top_count;

@@ -32,7 +32,7 @@ thread_json(const struct threads *s, const struct thread *t)
 	int main = t->tid != UNKNOWN && t->tid == t->process->pid;
 
 	return json_checked(json_pack(
-	    "{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I,"
+	    "{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I,"
 	    " s:o}",
 	    "pid", (json_int_t)t->process->pid, "thread_id",
 	    page_json_int(t->thread_id), "tid", page_json_int(t->tid), "name",
@@ -41,9 +41,9 @@ thread_json(const struct threads *s, const struct thread *t)
 	    json_number_or_null(t->ended), "allocations",
 	    page_json_int(t->allocations), "frees", page_json_int(t->frees),
 	    "bytes", page_json_int(t->bytes), "live_blocks",
-	    (json_int_t)t->live_blocks, "live_bytes", (json_int_t)t->live_bytes,
-	    "live_stacks", (json_int_t)t->top_count, "top_stacks",
-	    stacks_json(s, t)));
+	    page_json_int(t->live_blocks), "live_bytes",
+	    page_json_int(t->live_bytes), "live_stacks",
+	    (json_int_t)t->top_count, "top_stacks", stacks_json(s, t)));
 }
 
 void

@@ -99,9 +99,18 @@ print_section(const struct threads *s, const struct style *style,
 
 	for (; end < s->count && s->thread[end].process == p; end++)
 		live += (double)s->thread[end].live_bytes;
+	if (end == at && process_unfinished(p) && !s->settings->thread) {
+		page_process(p, style, NULL, out);
+		fputs("not finished, and no thread is in the report yet\n\n",
+		      out);
+	}
 	if (end == at)
 		return at;
 	page_process(p, style, NULL, out);
+	if (process_unfinished(p))
+		fputs("not finished: live blocks are known at the end of the "
+		      "process\n",
+		      out);
 	if (moment_given(s->settings)) {
 		char *words = moment_words(s->settings);
 		fprintf(out,

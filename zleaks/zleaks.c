@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	{ "classes", FOR_CLASSES, "report.db",
 	  "slack, fragmentation, and where the resident memory goes",
 	  classes_main },
+	{ "top", FOR_TOP, "report.db",
+	  "what is alive now in a program that is being recorded", top_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
@@ -100,6 +102,21 @@ help(FILE *out, const struct command *c)
 	fputs("\nexit status: 0 clean, 1 leaks of the --fail-on kind, 2 usage,"
 	      "\n3 unreadable or incomplete recording\n",
 	      out);
+}
+
+static int finish_stdout(void);
+
+static int
+completion(const char *shell)
+{
+	struct completion_command list[sizeof commands / sizeof *commands];
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		list[i] = (struct completion_command){ commands[i].name,
+						       commands[i].summary,
+						       commands[i].group };
+	return settings_completion(stdout, shell, list) != 0 ? EXIT_USAGE
+							     : finish_stdout();
 }
 
 static int
@@ -187,6 +204,8 @@ main(int argc, char **argv)
 		puts("zleaks " ZM_VERSION);
 		return finish_stdout();
 	}
+	if (s.completion)
+		return completion(s.completion);
 	if (begins_with_command(argc, argv)) {
 		c = find_command(argv[0]);
 		if (!c)

@@ -32,6 +32,8 @@
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
  *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
  *                who holds memory, classes_text.c and classes_json.c print
+ *   live.c       command `top`; live_text.c prints it, live_screen.c keeps it
+ *                on a terminal
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
  *   export.c     command `export`; export_*.c write a format each
@@ -51,6 +53,7 @@
 #ifndef ZLEAKS_H
 #define ZLEAKS_H
 
+#include "completion.h"
 #include "failon.h"
 #include "message.h"
 #include "output.h"
@@ -96,9 +99,11 @@ struct settings {
 	const char *thread; /* name or number, NULL: all */
 	int64_t pid;	    /* 0: all */
 	const char *suppressions, *output;
-	const char *from, *to; /* moments, see moment.h; NULL: not given */
+	const char *completion; /* of the build: a shell */
+	const char *from, *to;	/* moments, see moment.h; NULL: not given */
 	enum color color;
 	enum by by;
+	int by_given;
 	int cost;	    /* enum cost */
 	const char *format; /* settings_format */
 	int limits;
@@ -131,6 +136,7 @@ int suppress_main(const struct settings *, int argc, char **argv);
 int diff_main(const struct settings *, int argc, char **argv);
 int doctor_main(const struct settings *, int argc, char **argv);
 int query_main(const struct settings *, int argc, char **argv);
+int top_main(const struct settings *, int argc, char **argv);
 int threads_main(const struct settings *, int argc, char **argv);
 int classes_main(const struct settings *, int argc, char **argv);
 
@@ -143,6 +149,9 @@ void settings_help(FILE *, unsigned group);
  * option, or FORMAT_BAD with a message. */
 int settings_format(const struct settings *, const char *const *formats);
 enum { FORMAT_NONE = -1, FORMAT_BAD = -2 };
+/* Prints completion for that shell; -1: message written. */
+int settings_completion(FILE *, const char *shell,
+			const struct completion_command *);
 /* Only `one` operand: its text, or NULL with a message. */
 const char *settings_report(const char *command, int argc, char **argv);
 /* -1 with a message when both --json and --csv were given. */

@@ -12,11 +12,10 @@
 #include "blocks.h"
 #include "holders.h"
 
-#include "memory.h"
+#include "regions.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	KINDS = ZS_DEFINITE + 1,
@@ -28,12 +27,6 @@ enum {
 
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
-};
-
-/* What the live blocks of one region are. */
-struct region_sum {
-	uint64_t blocks, bytes, usable, pages;
-	uint64_t behind; /* the first page that is not yet counted */
 };
 
 /* One live block, decoded. */
@@ -55,9 +48,7 @@ struct walk {
 	uint32_t group_count;
 	struct sum *sums; /* [KINDS][p->stack_count] */
 	struct zs_region *regions;
-	struct region_sum *region_sums;
-	uint64_t live_resident, slack_resident; /* bytes */
-	uint64_t page;
+	struct regions sums_of_regions;
 	uint32_t region_count, region; /* the next one */
 	uint32_t tag, tag_count;       /* the next of this region; all of it */
 	uint32_t chunk_at, chunk_used; /* the tags that have been read */
@@ -128,31 +119,6 @@ is_late(const struct process *p, const struct block *b)
 	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
 }
 
-/* Blocks of a region come in the order of their addresses. */
-static void
-add_to_region(struct walk *k, const struct zs_region *r)
-{
-	const struct block *b = &k->block;
-	uint32_t i = (uint32_t)(r - k->regions);
-	uint64_t middle = b->address + b->size, end = b->address + b->usable;
-	if (!k->region_sums || middle > end || end < b->address)
-		return;
-	struct region_sum *s = &k->region_sums[i];
-	s->blocks++;
-	s->bytes += b->size;
-	s->usable += b->usable;
-	uint64_t first = b->address / k->page, behind = (end - 1) / k->page + 1;
-	if (first < s->behind)
-		first = s->behind;
-	if (behind > first) {
-		s->pages += behind - first;
-		s->behind = behind;
-	}
-	const struct memory *m = k->p->memory;
-	k->live_resident += memory_resident(m, i, r, b->address, middle);
-	k->slack_resident += memory_resident(m, i, r, middle, end);
-}
-
 /* Adds the block of a tag up; 0 when it cannot be one. */
 static int
 take(struct walk *k, const struct zs_region *r, uint32_t i,
@@ -165,7 +131,10 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 		p->damaged |= !k->running;
 		return 0;
 	}
-	add_to_region(k, r);
+	if (!k->running)
+		regions_block(&k->sums_of_regions, p->memory,
+			      (uint32_t)(r - k->regions), r, b->address,
+			      b->size, b->usable);
 	b->weight =
 	    zs_weight(p->seg.h.sample_bytes, b->size, b->address, tag->w1);
 	p->live_blocks += b->weight;
@@ -416,31 +385,6 @@ write_sums(const struct walk *k, struct writer *w)
 		}
 }
 
-/* What is known of regions as a whole. */
-static void
-write_regions(const struct walk *k, struct writer *w)
-{
-	for (uint32_t i = 0; i < k->region_count; i++) {
-		const struct zs_region *r = &k->regions[i];
-		const struct region_sum *s =
-		    k->region_sums ? &k->region_sums[i] : NULL;
-		/* what the logger allocates has no tags */
-		int known = s && r->zone != ZS_ZONE_LOGGER;
-		uint64_t resident = memory_region(k->p->memory, i, r);
-		if (r->tier == ZS_TIER_NONE || r->tier > ZS_TIER_LARGE)
-			continue;
-		writer_row(w, ROW_REGION, "iiiiiiiiiiii", k->p->id, (int64_t)i,
-			   (int64_t)r->zone, (int64_t)r->tier, (int64_t)r->base,
-			   (int64_t)r->bytes, (int64_t)r->quantum,
-			   known ? (int64_t)s->blocks : NO_INTEGER,
-			   known ? (int64_t)s->bytes : NO_INTEGER,
-			   known ? (int64_t)s->usable : NO_INTEGER,
-			   known ? (int64_t)s->pages : NO_INTEGER,
-			   resident != UINT64_MAX ? (int64_t)resident
-						  : NO_INTEGER);
-	}
-}
-
 static struct walk *
 walk_new(struct process *p, const struct writer *w)
 {
@@ -457,10 +401,6 @@ walk_new(struct process *p, const struct writer *w)
 		qsort(k->groups, k->group_count, sizeof *k->groups, by_leader);
 	k->regions =
 	    segment_table(&p->seg, &p->seg.h.regions, &k->region_count);
-	k->page = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (k->region_count)
-		k->region_sums =
-		    calloc(k->region_count, sizeof *k->region_sums);
 	return k;
 }
 
@@ -473,11 +413,8 @@ walk_end(struct walk *k, struct writer *w)
 	while (next_block(k))
 		;
 	write_sums(k, w);
-	if (!k->running) {
-		write_regions(k, w);
-		memory_write(k->p, w, k->live_resident, k->slack_resident);
-	}
-	free(k->region_sums);
+	if (!k->running)
+		regions_end(&k->sums_of_regions, k->p, k->regions, w);
 	free(k->regions);
 	free(k->groups);
 	free(k->sums);
@@ -508,6 +445,7 @@ blocks_write(struct process *p, struct writer *w)
 		return;
 	}
 	forget(p, w);
+	regions_begin(&k->sums_of_regions, k->region_count);
 	w->walk = k;
 	writer_row(w, ROW_BLOCKS, "i", p->id);
 	walk_end(k, w);

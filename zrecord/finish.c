@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+enum { NAMED_THREADS_MAX = 4096 };
+
 static void
 write_threads(const struct process *p, struct writer *w)
 {
@@ -64,6 +66,17 @@ process_names(struct process *p, struct writer *w)
 	write_zones(p, w);
 	write_threads(p, w);
 	marks_write(p, w);
+}
+
+void
+process_progress(struct process *p, struct writer *w)
+{
+	uint64_t events = p->total.allocations + p->total.frees;
+	if (events == p->named_events ||
+	    segment_count(&p->seg, &p->seg.h.threads) > NAMED_THREADS_MAX)
+		return;
+	p->named_events = events;
+	process_names(p, w);
 }
 
 /* What only some recordings have. */
@@ -227,7 +240,8 @@ process_finish(struct process *p, struct writer *w, struct catalog *c,
 	writer_commit(w, 0);
 	events_close(p, w);
 	if (reason != STOP_ENDED && reason != STOP_EXEC) {
-		p->next_memory = 0; /* it runs on: see it as it is now */
+		p->next_memory = p->idle_memory =
+		    0; /* it runs on: see it now */
 		memory_look(p);
 	}
 	sample_take(p, w, 1);

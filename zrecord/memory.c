@@ -17,8 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_SHARE 200
-#define LOOK_LEAST 0.05 /* seconds between looks */
+/* A look is followed by so many times its own CPU time without one: less when
+ * the resident memory has changed by an eighth. */
+#define LOOK_SHARE_IDLE 200
+#define LOOK_SHARE	25
+#define LOOK_LEAST	0.05 /* seconds between looks */
 enum {
 	OWN_MAX = 1 << 16,   /* entries of the table in the process */
 	PAGES_READ = 4096,   /* of pagemap at a time */
@@ -42,6 +45,7 @@ struct memory {
 	double t; /* of the look, since the session's zero */
 	uint64_t part[PARTS];
 	int own_known;
+	int written;   /* while it runs */
 	uint64_t page; /* bytes */
 	struct spot *spot;
 	uint32_t *of_region; /* 1 + index in spot; 0: not there */
@@ -357,16 +361,35 @@ cpu_seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+static uint64_t
+resident_then(const struct memory *m)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < PARTS; i++)
+		sum += m->part[i];
+	return sum;
+}
+
+static int
+has_changed(const struct process *p)
+{
+	uint64_t then = p->memory ? resident_then(p->memory) : 0;
+	uint64_t now = p->resident > 0 ? (uint64_t)p->resident : then;
+	return (now > then ? now - then : then - now) > then / 8;
+}
+
 void
 memory_look(struct process *p)
 {
 	double begin = seconds_now(), cpu = cpu_seconds();
-	if (begin < p->next_memory)
+	if (begin < p->next_memory ||
+	    (begin < p->idle_memory && !has_changed(p)))
 		return;
 	struct memory *m = look(p);
-	double pause = (cpu_seconds() - cpu) * LOOK_SHARE;
-	p->next_memory =
-	    seconds_now() + (pause > LOOK_LEAST ? pause : LOOK_LEAST);
+	double end = seconds_now();
+	cpu = cpu_seconds() - cpu;
+	p->next_memory = end + LOOK_LEAST + cpu * LOOK_SHARE;
+	p->idle_memory = end + LOOK_LEAST + cpu * LOOK_SHARE_IDLE;
 	if (!m)
 		return; /* the last one still tells something */
 	m->t = begin - p->start;
@@ -434,22 +457,42 @@ row(const struct process *p, struct writer *w, const char *part, uint64_t bytes)
 		   bytes == UINT64_MAX ? NO_INTEGER : (int64_t)bytes);
 }
 
-void
-memory_write(const struct process *p, struct writer *w, uint64_t live,
-	     uint64_t slack)
+/* All parts but those of the heap. */
+static void
+write_rest(const struct process *p, struct writer *w)
 {
 	static const char *const names[PARTS] = { "heap",      "metadata",
 						  "logger",    "session",
 						  "files",     "stack",
 						  "anonymous", "shared" };
 	const struct memory *m = p->memory;
-	uint64_t sum = 0, heap;
+	for (int i = PART_HEAP + 1; i < PARTS; i++)
+		row(p, w, names[i],
+		    i == PART_METADATA && !m->own_known ? UINT64_MAX
+							: m->part[i]);
+	row(p, w, "rss", resident_then(m));
+}
+
+void
+memory_progress(struct process *p, struct writer *w)
+{
+	if (!p->memory || p->memory->written)
+		return;
+	p->memory->written = 1;
+	row(p, w, "heap", p->memory->part[PART_HEAP]);
+	write_rest(p, w);
+}
+
+void
+memory_write(const struct process *p, struct writer *w, uint64_t live,
+	     uint64_t slack)
+{
+	const struct memory *m = p->memory;
 	if (!m)
 		return;
-	heap = m->part[PART_HEAP];
-	for (int i = 0; i < PARTS; i++)
-		sum += m->part[i];
-	row(p, w, "rss", sum);
+	uint64_t heap = m->part[PART_HEAP];
+	writer_row(w, ROW_FORGET_MEMORY, "i", p->id);
+	write_rest(p, w);
 	/* blocks that have no tag look free */
 	if (!p->seg.h.sample_bytes && live + slack <= heap) {
 		row(p, w, "live", live);
@@ -457,10 +500,6 @@ memory_write(const struct process *p, struct writer *w, uint64_t live,
 		row(p, w, p->seg.h.before_blocks ? "unrecorded" : "free",
 		    heap - live - slack);
 	} else {
-		row(p, w, names[PART_HEAP], heap);
+		row(p, w, "heap", heap);
 	}
-	for (int i = PART_HEAP + 1; i < PARTS; i++)
-		row(p, w, names[i],
-		    i == PART_METADATA && !m->own_known ? UINT64_MAX
-							: m->part[i]);
 }

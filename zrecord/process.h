@@ -73,13 +73,17 @@ struct process {
 	struct totals total;
 	uint64_t calls[ZT_CALLS]; /* as in struct zs_shard */
 
-	double next_scan;      /* when one is to be asked for */
-	double next_look;      /* .. and when to see whether one has ended */
-	uint32_t scans;	       /* those whose verdicts the report has */
-	int kinds_written;     /* .. of such a scan */
-	uint32_t marks;	       /* of the segment's that were looked at */
+	double next_scan;  /* when one is to be asked for */
+	double next_look;  /* .. and when to see whether one has ended */
+	uint32_t scans;	   /* those whose verdicts the report has */
+	int kinds_written; /* .. of such a scan */
+	uint32_t marks;	   /* of the segment's that were looked at */
+
 	struct memory *memory; /* memory.h; NULL: no look yet */
-	double next_memory;    /* when it is looked at */
+	double next_memory;    /* when one is due; .. */
+	double idle_memory;    /* .. if little changed */
+	uint64_t named_events; /* at the last process_progress */
+	int64_t resident;      /* bytes, of the last sample */
 
 	struct history *history; /* of --history, else NULL */
 	double next_history;	 /* when its rings are to be emptied */
@@ -106,6 +110,10 @@ struct process {
  */
 struct process *process_new(struct writer *, int fd, pid_t pid, int pidfd,
 			    double interval, const char **why);
+
+/* The same while it runs, for readers of the growing report: when something
+ * has happened, and unless there are very many threads. */
+void process_progress(struct process *, struct writer *);
 
 /* Writes what the names of zones, threads and marks are by now. */
 void process_names(struct process *, struct writer *);

@@ -410,6 +410,8 @@ sample_due(struct recorder *r)
 		if (p->stopped == STOP_RUNNING) {
 			sample_totals(p, &r->writer);
 			marks_write(p, &r->writer);
+			process_progress(p, &r->writer);
+			memory_progress(p, &r->writer);
 			stacks_progress(p, &r->writer, &r->catalog);
 		}
 	if (r->settings->max_size)

@@ -32,6 +32,9 @@ ROW(STACK_END,
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
 	    "holder_offset FROM zrecord_blocks")
+ROW(REGION, "INSERT INTO region_info VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
+ROW(MEMORY, "INSERT OR REPLACE INTO memory_info VALUES (?,?,?,?)")
+ROW(FORGET_MEMORY, "DELETE FROM memory_info WHERE process_id=?1")
 ROW(BLOCKS_LOST,
     "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
     "stack,thread,t,NULL,kind,fn,weight,type,holder,holder_offset "
@@ -39,8 +42,6 @@ ROW(BLOCKS_LOST,
 ROW(FORGET_BLOCKS, "DELETE FROM block_info WHERE process_id=?1")
 ROW(FORGET_LEAKS, "DELETE FROM leak_stack WHERE process_id=?1")
 ROW(LOSS, "INSERT OR REPLACE INTO loss_info VALUES (?,?,?,?,?)")
-ROW(REGION, "INSERT INTO region_info VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
-ROW(MEMORY, "INSERT INTO memory_info VALUES (?,?,?,?)")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"

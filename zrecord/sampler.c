@@ -266,11 +266,11 @@ sample_take(struct process *p, struct writer *w, int last)
 	if (live > p->live_peak)
 		p->live_peak = live;
 	double t = now - p->start;
+	p->resident = resident_bytes(p->pid);
 	writer_row(w, ROW_SAMPLE, "iidiiii", p->id, (int64_t)p->samples,
 		   t > 0 ? t : 0.0,
 		   (int64_t)minus(p->total.allocations, p->total.frees),
-		   (int64_t)live, resident_bytes(p->pid),
-		   mapped_bytes(&p->seg));
+		   (int64_t)live, p->resident, mapped_bytes(&p->seg));
 	if (w->refused != refused)
 		p->damaged = 1;
 	p->samples++;

@@ -2,6 +2,7 @@
  * settings.c - see settings.h.
  */
 #include "settings.h"
+#include "completion.h"
 #include "libzmalloc/logger/session.h"
 #include "message.h"
 
@@ -25,6 +26,7 @@ enum option_id {
 	OPT_HISTORY,
 	OPT_SAMPLE,
 	OPT_PID,
+	OPT_COMPLETION, /* of the build */
 	OPT_SCAN_EVERY
 };
 
@@ -55,6 +57,7 @@ const struct option_def zrecord_options[] = {
 	{ OPT_HELP, 0, "help", NULL, "show this help", 0 },
 	{ OPT_VERSION, 0, "version", NULL, "show the version", 0 },
 	{ OPT_SERVE, 0, "serve", "FD", NULL, 0 },
+	{ OPT_COMPLETION, 0, "completion", "SHELL", NULL, 0 },
 	{ 0 }
 };
 
@@ -130,6 +133,19 @@ fail_on_value(struct failon *f, const char *value)
 }
 
 static void
+completion(const char *shell)
+{
+	static const struct completion_words words[] = {
+		{ OPT_FAIL_ON, kind_names, 0 }, { 0, NULL, 0 }
+	};
+	const struct completion c = { "zrecord", zrecord_options, words, NULL };
+
+	if (completion_print(stdout, shell, &c) != 0)
+		exit(EXIT_TROUBLE);
+	exit(fflush(stdout) == 0 ? 0 : EXIT_TROUBLE);
+}
+
+static void
 take(struct settings *s, int id, const char *value)
 {
 	switch (id) {
@@ -168,6 +184,9 @@ take(struct settings *s, int id, const char *value)
 		break;
 	case OPT_HELP:
 		help();
+		break;
+	case OPT_COMPLETION:
+		completion(value);
 		break;
 	case OPT_VERSION:
 		printf("zrecord %s\n", ZM_VERSION);
