@@ -51,9 +51,11 @@ print_class_range(const struct curve *c, FILE *out)
 static void
 print_top_stack(const struct page *page, const struct top_stack *t)
 {
-	static const char *const how[] = { "", ", by its curve",
-					   ", by its curve: blocks of several "
-					   "sizes, not all of this class" };
+	static const char *const how[] = {
+		"", ", by its curve",
+		(", by its curve: blocks of several sizes, "
+		 "not all of this class")
+	};
 	char n[UNITS_BYTES], m[32];
 	FILE *out = page->out;
 

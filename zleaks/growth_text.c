@@ -2,8 +2,8 @@
  * growth_text.c - growth as a page: for each process its curve as a whole, a
  * table of curves, and for those that grow who is behind them.
  */
-#include "growth_page.h"
 #include "growth.h"
+#include "growth_page.h"
 #include "moment.h"
 #include "table.h"
 #include "text.h"
