@@ -246,27 +246,6 @@ compare_groups(const void *pa, const void *pb)
 	return order ? order : -descending(a->stack_id, b->stack_id);
 }
 
-/* Moves those behind the first `top`, of all or of each kind, to the end. */
-static void
-cut(struct section *s, size_t top, int of_each_kind)
-{
-	struct group **rest = text_alloc(s->listed_count * sizeof *rest);
-	size_t seen[KIND_COUNT] = { 0 }, left_out = 0;
-
-	s->shown_count = 0;
-	for (size_t i = 0; i < s->listed_count; i++) {
-		struct group *g = s->shown[i];
-		if (seen[of_each_kind ? g->kind : 0]++ < top) {
-			s->shown[s->shown_count++] = g;
-			continue;
-		}
-		rest[left_out++] = g;
-		tally_add(&s->left_out, group_blocks(g), group_bytes(g));
-	}
-	memcpy(s->shown + s->shown_count, rest, left_out * sizeof *rest);
-	free(rest);
-}
-
 static void
 choose_shown(struct leaks *l, struct section *s)
 {
@@ -281,8 +260,17 @@ choose_shown(struct leaks *l, struct section *s)
 		qsort(s->shown, s->shown_count, sizeof *s->shown,
 		      compare_groups);
 	s->listed_count = s->shown_count;
-	if (top)
-		cut(s, (size_t)top, l->top_of_each_kind);
+	size_t n = s->shown_count, seen[KIND_COUNT] = { 0 };
+	s->shown_count = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct group *g = s->shown[i];
+		if (top &&
+		    seen[l->top_of_each_kind ? g->kind : 0]++ >= (size_t)top)
+			tally_add(&s->left_out, group_blocks(g),
+				  group_bytes(g));
+		else
+			s->shown[s->shown_count++] = g;
+	}
 }
 
 static void

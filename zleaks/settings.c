@@ -76,7 +76,7 @@ static const struct option_def option_table[] = {
 	{ OPT_TOP, 'n', "top", "N",
 	  "list N per process, 0: all; default 20, html 1000, JSON all",
 	  FOR_PAGES | FOR_HISTORY | FOR_HOLDERS | FOR_TABLES | FOR_DIFF |
-	      FOR_SUPPRESS | FOR_HTML | FOR_TOP },
+	      FOR_SUPPRESS | FOR_TOP | FOR_HTML },
 	{ OPT_MIN_BYTES, 0, "min-bytes", "SIZE",
 	  "only what holds or gained at least SIZE (64K, 1M)",
 	  FOR_PAGES | FOR_STACKS | FOR_ROOTS | FOR_TABLES | FOR_DIFF |
@@ -84,17 +84,17 @@ static const struct option_def option_table[] = {
 	{ OPT_FOCUS, 0, "focus", "RE",
 	  "only stacks whose function, file or module matches",
 	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
-	      FOR_HTML | FOR_TOP },
+	      FOR_TOP | FOR_HTML },
 	{ OPT_IGNORE, 0, "ignore", "RE",
 	  "no stacks whose function, file or module matches",
 	  FOR_PAGES | FOR_TREES | FOR_TABLES | FOR_DIFF | FOR_SUPPRESS |
-	      FOR_HTML | FOR_TOP },
+	      FOR_TOP | FOR_HTML },
 	{ OPT_THREAD, 0, "thread", "NAME",
 	  "only what that thread allocated: name, number, main",
 	  FOR_LEAKS | FOR_THREADS | FOR_SUPPRESS },
 	{ OPT_PID, 0, "pid", "PID", "only that process",
 	  FOR_PAGES | FOR_HISTORY | FOR_TREES | FOR_HOLDERS | FOR_TABLES |
-	      FOR_SUPPRESS | FOR_HTML | FOR_TOP },
+	      FOR_SUPPRESS | FOR_TOP | FOR_HTML },
 	{ OPT_FROM, 0, "from", "MOMENT",
 	  "from then on: seconds, -10s before the end, or a mark's label",
 	  FOR_SPAN | FOR_DIFF },

@@ -21,11 +21,6 @@ static const struct command commands[] = {
 	  "what grows while the program runs, by size class", growth_main },
 	{ "stacks", FOR_STACKS, "report.db",
 	  "who allocates: a tree of calls, by bytes or blocks", stacks_main },
-	{ "html", FOR_HTML, "-o FILE report.db",
-	  "all of it as a page for the browser, in one file", html_main },
-	{ "flamegraph", FOR_FLAMEGRAPH, "-o FILE report.db",
-	  "who allocates, as a picture: SVG with search and zoom",
-	  flamegraph_main },
 	{ "threads", FOR_THREADS, "report.db",
 	  "what each thread allocated, and what of it is alive", threads_main },
 	{ "classes", FOR_CLASSES, "report.db",
@@ -33,6 +28,11 @@ static const struct command commands[] = {
 	  classes_main },
 	{ "top", FOR_TOP, "report.db",
 	  "what is alive now in a program that is being recorded", top_main },
+	{ "html", FOR_HTML, "-o FILE report.db",
+	  "all of it as a page for the browser, in one file", html_main },
+	{ "flamegraph", FOR_FLAMEGRAPH, "-o FILE report.db",
+	  "who allocates, as a picture: SVG with search and zoom",
+	  flamegraph_main },
 	{ "export", FOR_EXPORT, "report.db",
 	  "stacks for other tools: flame graphs, pprof, speedscope, ..",
 	  export_main },
@@ -170,7 +170,7 @@ begins_with_command(int n, char **words)
 		return 0;
 	if (find_command(words[0]))
 		return 1;
-	return stat(words[0], &st) != 0 && n > 1;
+	return n > 1 && stat(words[0], &st) != 0;
 }
 
 static int

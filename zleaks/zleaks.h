@@ -25,10 +25,6 @@
  *   live_at.c    live bytes of stacks at those moments
  *   calltree.c   all stacks as one tree
  *   stacks.c     command `stacks`
- *   html.c       command `html`; html_*.c write a part of its data each,
- *                web/ has the page, assets.c brings it into zleaks
- *   flame.c      what a flame graph draws of a large tree
- *   flamegraph.c  command `flamegraph`
  *   threads.c    command `threads`; threads_text.c and threads_json.c print
  *   classes.c    command `classes`; classes_regions.c and classes_pins.c find
  *                who holds memory, classes_text.c and classes_json.c print
@@ -36,6 +32,10 @@
  *                on a terminal
  *   sums.c       blocks added up by two numbers
  *   page_text.c  lines that several pages have; page_json.c: members
+ *   html.c       command `html`; html_*.c write a part of its data each,
+ *                web/ has the page, assets.c brings it into zleaks
+ *   flame.c      what a flame graph draws of a large tree
+ *   flamegraph.c  command `flamegraph`
  *   export.c     command `export`; export_*.c write a format each
  *   events.c     the events of --history
  *   history.c    command `history`

@@ -106,7 +106,7 @@ struct graph {
 };
 
 /* NULL: no memory, or nothing there. */
-struct graph *graph_read(const struct segment *, uint32_t scan,
+struct graph *graph_read(const struct segment *, uint32_t number,
 			 const struct zs_scan *);
 void graph_free(struct graph *);
 

@@ -67,16 +67,18 @@ ROW(THIN_CLASSES,
     "SELECT 1 FROM class_sample n WHERE n.process_id=?1 AND "
     "n.zone_id=c.zone_id AND n.size_class=c.size_class AND "
     "n.sample>c.sample AND n.sample<=min(?4," STEP_END("c.") "))")
-ROW(MOVE_CLASSES, "UPDATE class_sample SET sample=min(" STEP_END(
-		      "") "," LAST_SAMPLE ") WHERE process_id=?1" IN_RANGE
-			  "AND sample%?2<>0")
-ROW(THIN_STACKS, "DELETE FROM stack_sample AS c WHERE stack_id IN " STACKS_OF
-		     IN_RANGE "AND EXISTS (SELECT 1 FROM stack_sample n WHERE "
-		 "n.stack_id=c.stack_id AND n.sample>c.sample AND "
-		 "n.sample<=min(?4," STEP_END("c.") "))")
-ROW(MOVE_STACKS, "UPDATE stack_sample SET sample=min(" STEP_END(
-		     "") "," LAST_SAMPLE ") WHERE stack_id IN " STACKS_OF
-			 IN_RANGE "AND sample%?2<>0")
+ROW(MOVE_CLASSES,
+    "UPDATE class_sample SET sample=min(" STEP_END(
+	"") "," LAST_SAMPLE ") WHERE process_id=?1" IN_RANGE "AND sample%?2<>0")
+ROW(THIN_STACKS,
+    "DELETE FROM stack_sample AS c WHERE stack_id IN " STACKS_OF IN_RANGE
+    "AND EXISTS (SELECT 1 FROM stack_sample n WHERE "
+    "n.stack_id=c.stack_id AND n.sample>c.sample AND "
+    "n.sample<=min(?4," STEP_END("c.") "))")
+ROW(MOVE_STACKS,
+    "UPDATE stack_sample SET sample=min(" STEP_END(
+	"") "," LAST_SAMPLE ") WHERE stack_id IN " STACKS_OF IN_RANGE
+	    "AND sample%?2<>0")
 ROW(THIN_SAMPLES, "DELETE FROM sample WHERE process_id=?1" IN_RANGE
 		  "AND sample%?2<>0 AND sample<>" LAST_SAMPLE)
 #undef STEP_END

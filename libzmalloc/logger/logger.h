@@ -22,7 +22,8 @@
  * stacks.c (trie), modules.c, walk.c (stacks of the moment), rules.c and cfi.c
  * (how to go up), unwind.c (libunwind), pause.c (fork), threads.c, counters.c,
  * hook.c, history.c, record.c (fork, exit, public functions), control.c (start
- * and stop in a running program), marks.c, sample.c (which blocks are recorded).
+ * and stop in a running program), marks.c, sample.c (which blocks are
+ * recorded).
  */
 #ifndef ZMALLOC_LOGGER_LOGGER_H
 #define ZMALLOC_LOGGER_LOGGER_H
