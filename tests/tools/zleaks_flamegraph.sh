@@ -40,8 +40,10 @@ same 'nothing to draw' '0 shop and 1 more: 0 temporary allocations' "$(grep -c '
 cp "$R" "$T/l.db"
 sqlite3 -batch "$T/l.db" "
 	WITH RECURSIVE c(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM c WHERE i < 10099)
-	INSERT INTO location SELECT i, 1, i, 'f' || i, NULL, NULL, 0 FROM c;
-	INSERT INTO stack_info SELECT location_id, 1, json_array(location_id, 2), 1, 0, 1, 1, 1, 1, 0
+	INSERT INTO location (location_id, module_id, offset, function, file, line, inlined)
+	    SELECT i, 1, i, 'f' || i, NULL, NULL, 0 FROM c;
+	INSERT INTO stack_info (stack_id, process_id, frames, allocations, frees, bytes, live_blocks, live_bytes, peak_bytes, temporary)
+	    SELECT location_id, 1, json_array(location_id, 2), 1, 0, 1, 1, 1, 1, 0
 	    FROM location WHERE location_id >= 100;
 	UPDATE stack_info SET bytes = 1000000 WHERE stack_id = 5;"
 "$ZLEAKS" flamegraph --cost=total -o "$T/l.svg" "$T/l.db"

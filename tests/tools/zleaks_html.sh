@@ -59,9 +59,11 @@ same 'hostile: no control character' 0 "$(LC_ALL=C tr -d '\n\t\40-\176\200-\377'
 cp "$R" "$T/l.db"
 sqlite3 -batch "$T/l.db" "
 	WITH RECURSIVE c(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM c WHERE i < 30000)
-	INSERT INTO stack_info SELECT i, 1, json_array(1 + i % 8, 1 + i / 8 % 8, 1 + i / 64 % 8,
+	INSERT INTO stack_info (stack_id, process_id, frames, allocations, frees, bytes, live_blocks, live_bytes, peak_bytes, temporary)
+	    SELECT i, 1, json_array(1 + i % 8, 1 + i / 8 % 8, 1 + i / 64 % 8,
 	    1 + i / 512 % 8, 1 + i / 4096 % 8, 2, 3), i, 0, i * 16, i, 16 * i, 16 * i, 0 FROM c;
-	INSERT INTO leak_stack SELECT 1, 4, stack_id, 1, stack_id, 0, 0
+	INSERT INTO leak_stack (process_id, kind, stack_id, blocks, bytes, indirect_blocks, indirect_bytes)
+	    SELECT 1, 4, stack_id, 1, stack_id, 0, 0
 	    FROM stack_info WHERE stack_id >= 100 AND stack_id <= 5000;"
 "$ZLEAKS" html -o "$T/l.html" "$T/l.db"
 sed -n '/<script type="application\/json" id="data">/,/<\/script>/p' "$T/l.html" | sed '1d;$d' >"$T/l.json"
