@@ -42,6 +42,8 @@ struct group {
 struct loss {
 	int64_t blocks;		      /* of which that is known */
 	int64_t path_id, path_blocks; /* who held the most of them last */
+	int64_t paths, places;	      /* other chains; those of them that begin
+					 elsewhere in the same root */
 	double held_at, lost_at;
 };
 
@@ -112,7 +114,7 @@ void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
 /* leaks_lost.c: fills in loss of these groups; prints it; adds it. */
 void leaks_look_at_losses(struct leaks *, struct group **, size_t n);
 void leaks_print_loss(const struct leaks *, const struct group *,
-		      const char *indent, FILE *);
+		      const struct style *, const char *indent, FILE *);
 void leaks_loss_json(const struct leaks *, const struct group *, json_t *to);
 /* The C++ type of all its blocks; NULL: not known, or several. */
 const char *leaks_type(const struct leaks *, const struct group *);

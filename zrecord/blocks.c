@@ -106,6 +106,15 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
+static void
+note_type(struct stack_state *s, int64_t type)
+{
+	if (s->type == 0)
+		s->type = type ? type : -1;
+	else if (s->type != type)
+		s->type = -1;
+}
+
 /* Did a thread that ran on allocate it after the scan?  The scan moves the
  * clock on before it lets threads go. */
 static int
@@ -143,6 +152,8 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 	    b->weight * b->size;
 	holders_of(p, b->address, b->kind, &b->holder);
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
+	if (b->stack_id)
+		note_type(&p->stacks[b->stack], b->holder.type);
 	if (b->stack_id && k->sums) {
 		struct sum *sum =
 		    &k->sums[(size_t)b->kind * p->stack_count + b->stack];
@@ -390,6 +401,8 @@ walk_new(struct process *p, const struct writer *w)
 	if (!k)
 		return NULL;
 	k->p = p;
+	for (uint32_t i = 0; i < p->stack_count; i++)
+		p->stacks[i].type = 0;
 	k->failed = w->failed;
 	if (p->stack_count)
 		k->sums =

@@ -116,6 +116,7 @@ open_recording(void)
 	loaded = true;
 	count_before();
 	zm_hook_install(&zm_hook_table, zm_session.sample != 0);
+	zm_record_watch_exit();
 	set_running(1);
 	return 0;
 }

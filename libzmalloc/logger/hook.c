@@ -383,6 +383,7 @@ hook_started(void)
 	if (zm_session_active())
 		zm_stacks_started();
 	zm_leave_start();
+	zm_record_watch_exit();
 	if (t)
 		t->in_logger--;
 	errno = saved;

@@ -15,6 +15,8 @@
  *     unw_*            libunwind's (unwind.c)
  *     getcontext       once, at exit (unwind.c)
  *     pthread_getattr_np  when a thread ends (scan/ended.c)
+ *     __cxa_thread_atexit_impl  once (record.c)
+ *     sigaction        once, before it is replaced (scan/fatal.c)
  *     mem*, str*, getauxval  pure functions
  *
  * Files: session.c (segment, start), areas.c (access to it), handover.c (to the
@@ -504,6 +506,8 @@ void zm_record_fork_prepare(void);
 void zm_record_fork_parent(void);
 void zm_record_fork_child(void);
 void zm_record_exiting(int status, int known);
+/* On the first thread, libc is up: a scan comes when it calls exit. */
+void zm_record_watch_exit(void);
 
 /* ---- small things ----------------------------------------------------- */
 

@@ -112,6 +112,58 @@ zm_record_scan(const void *held)
 
 /* ---- exit ------------------------------------------------------------- */
 
+/*
+ * What only objects with destructors hold is gone when the last of them has
+ * run.  So there is one more scan when exit begins: thread-local destructors
+ * are what it calls first, those of the thread that calls it.  The first
+ * thread's has this one.  What was held then and is lost at the end differs
+ * between the two.
+ */
+extern int __cxa_thread_atexit_impl(void (*fn)(void *), void *obj, void *dso)
+    __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+enum { IN_PLACE_MAX = 16 << 20 }; /* bytes of heap; more: in a copy */
+
+static bool exit_begun;
+
+static void
+exit_begins(void *unused)
+{
+	struct zm_thread *t = zm_thread();
+
+	(void)unused;
+	if (!t || t->in_logger || !zm_session_active() ||
+	    zm_session.h->pid != zm_os_getpid())
+		return;
+	int saved = errno;
+	exit_begun = true;
+	t->in_logger++;
+	zm_snapshot_end(false);
+	if (zm_heap_bytes() <= IN_PLACE_MAX)
+		scan_from_here(scan_end, NULL, NULL);
+	else
+		scan_from_here(scan_and_go_on, NULL, NULL);
+	t->in_logger--;
+	errno = saved;
+}
+
+void
+zm_record_watch_exit(void)
+{
+	static bool watched;
+	struct zm_thread *t = zm_thread();
+
+	/* what libc takes for it shall be the logger zone's */
+	if (watched || !t || !zm_hook_on || !__cxa_thread_atexit_impl ||
+	    zm_os_gettid() != zm_os_getpid())
+		return;
+	watched = true;
+	t->in_logger++;
+	__cxa_thread_atexit_impl(exit_begins, NULL, &__dso_handle);
+	t->in_logger--;
+}
+
 void
 zm_record_exiting(int status, int known)
 {
@@ -130,7 +182,7 @@ zm_record_exiting(int status, int known)
 	if (t && t->logger)
 		zm_count_flush(t->logger);
 	zm_walk_report();
-	zm_snapshot_cancel();
+	zm_snapshot_end(exit_begun);
 	scan_from_here(scan_end, NULL, NULL);
 	if (t)
 		t->in_logger--;

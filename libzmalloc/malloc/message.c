@@ -299,9 +299,12 @@ linger(const char *why, const void *p)
 	}
 }
 
+bool zm_heap_damaged;
+
 void
 zm_fatal(const char *why, const void *p)
 {
+	zm_heap_damaged = true;
 	if (zm_options.debug_report != ZM_REPORT_NONE)
 		report(why, p);
 	linger(why, p);

@@ -9,6 +9,7 @@
 #ifndef ZMALLOC_MALLOC_MESSAGE_H
 #define ZMALLOC_MALLOC_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -39,6 +40,8 @@ void zm_corrupt(const char *why, const void *p);
 /* The program ends: message about the object at p (NULL: none), the breakpoint
  * function, SIGABRT. */
 void zm_fatal(const char *why, const void *p) __attribute__((noreturn));
+/* One of these was said: do not believe what the heap's metadata says. */
+extern bool zm_heap_damaged;
 
 /* The name that messages begin with; the last part of argv[0]. */
 void zm_message_program(const char *argv0);

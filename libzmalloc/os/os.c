@@ -299,10 +299,13 @@ zm_os_tgkill(int pid, int tid, int sig)
 	return (int)CALL(SYS_tgkill, pid, tid, sig, 0, 0, 0);
 }
 
+/* A debugger takes a child without exit signal for a thread of the program: it
+ * is not to see it. */
 int
 zm_os_clone(unsigned long flags)
 {
-	return (int)CALL(SYS_clone, flags, 0, 0, 0, 0, 0);
+	enum { UNTRACED = 0x00800000 };
+	return (int)CALL(SYS_clone, flags | UNTRACED, 0, 0, 0, 0, 0);
 }
 
 int

@@ -31,6 +31,7 @@ struct note {
 	const int32_t *tid;
 	const uintptr_t *block; /* holds block_is */
 	uintptr_t block_is;
+	uintptr_t tp; /* its thread pointer */
 };
 
 static struct note notes[NOTES] ZM_TABLE;
@@ -80,6 +81,7 @@ zm_ended_note(void)
 	if (descriptor < n.start || descriptor >= n.end ||
 	    !find_words(&n, descriptor, guard))
 		return;
+	n.tp = zm_thread_pointer();
 	n.end = descriptor; /* libc still uses what is in there */
 	zm_lock(&lock);
 	uint32_t i = 0;
@@ -93,6 +95,7 @@ zm_ended_note(void)
 	notes[i].tid = n.tid;
 	notes[i].block = n.block;
 	notes[i].block_is = n.block_is;
+	notes[i].tp = n.tp;
 	__atomic_store_n(&notes[i].end, n.end, __ATOMIC_RELEASE);
 	zm_unlock(&lock);
 }
@@ -111,6 +114,17 @@ unused(const struct note *n)
 	       zm_os_process_vm_read(pid, &block, n->block, sizeof block) ==
 		   (ssize_t)sizeof block &&
 	       block == n->block_is;
+}
+
+void
+zm_ended_each(void (*fn)(struct zm_scan *, uintptr_t tp), struct zm_scan *s)
+{
+	uint32_t n = count < NOTES ? count : NOTES;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (notes[i].end && unused(&notes[i]))
+			fn(s, notes[i].tp);
+	}
 }
 
 size_t

@@ -25,7 +25,8 @@ enum {
 };
 
 static struct zm_stop stopped;
-static uint32_t leaving; /* id of the thread */
+static uint32_t leaving;   /* id of the thread */
+static int32_t leaving_of; /* its process: fork may come in between */
 
 /* ---- the scan ------------------------------------------------------------ */
 
@@ -33,7 +34,12 @@ bool
 zm_leave_begin(void)
 {
 	uint32_t me = (uint32_t)zm_os_gettid(), other = 0;
+	int pid = zm_os_getpid();
 
+	if (leaving_of != pid) {
+		leaving_of = pid;
+		leaving = 0;
+	}
 	while (!__atomic_compare_exchange_n(
 	    &leaving, &other, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		if (other == me)
@@ -44,8 +50,8 @@ zm_leave_begin(void)
 	return true;
 }
 
-static uint64_t
-heap_bytes(void)
+uint64_t
+zm_heap_bytes(void)
 {
 	uint64_t sum = 0;
 
@@ -60,7 +66,7 @@ static bool
 worth_it(void)
 {
 	return zm_session.cause != ZS_CAUSE_FORK ||
-	       heap_bytes() <= INHERITED_MAX;
+	       zm_heap_bytes() <= INHERITED_MAX;
 }
 
 static void
@@ -84,7 +90,7 @@ last_look(void *self)
 	zm_threads_names();
 	if (t && t->logger)
 		zm_count_flush(t->logger);
-	zm_snapshot_cancel();
+	zm_snapshot_end(false);
 	if (zm_scan(self, false, &stopped) == 0)
 		__atomic_store_n(&zm_session.h->state, ZS_SCANNED,
 				 __ATOMIC_RELEASE);
@@ -96,7 +102,7 @@ zm_leave(enum zs_end how, int status, const struct zm_self *self)
 	struct zm_thread *t = zm_thread_current;
 
 	if (!*zm_session_flag || zm_session.h->pid != zm_os_getpid() ||
-	    zm_locks_held)
+	    zm_locks_held || zm_heap_damaged)
 		return false;
 	if (!zm_leave_begin())
 		return false;

@@ -6,6 +6,7 @@
 #define ZMALLOC_SCAN_LEAVE_H
 
 #include "logger/logger.h"
+#include "malloc/message.h"
 #include "scan/scan.h"
 
 /* From now on a scan comes before _exit, exec and fatal signals.  Called when
@@ -27,6 +28,8 @@ bool zm_patch_function(const char *name, void *to);
  */
 bool zm_leave(enum zs_end how, int status, const struct zm_self *);
 void zm_leave_undone(void);
+/* Bytes of all regions. */
+uint64_t zm_heap_bytes(void);
 /* exit() has come to its end: waits for another thread that is in zm_leave,
  * and keeps others out.  False when this one is. */
 bool zm_leave_begin(void);

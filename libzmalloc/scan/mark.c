@@ -2,9 +2,11 @@
  * mark.c - follows pointers from block to block.
  *
  * A word that lies in a block is a pointer to it.  Every aligned word of the
- * requested bytes counts; slack does not.  The work list has a fixed size:
- * when it is full a node is marked as pending and found again by a sweep over
- * the states.  Called by roots.c, verdict.c and scan.c, threads stopped.
+ * requested bytes counts; slack does not.  Most time goes by waiting for
+ * memory: blocks are asked for some steps before they are read.  The work list
+ * has a fixed size: when it is full a node is marked as pending and found again
+ * by a sweep over the states.  Called by roots.c, verdict.c and scan.c, threads
+ * stopped.
  */
 #include <string.h>
 
@@ -13,8 +15,17 @@
 #include "scan/scan.h"
 
 enum pointer { NOWHERE, TO_START, TO_INTERIOR };
+enum { LOOK_WORDS = 16 };
 
 /* ---- from word to node ------------------------------------------------ */
+
+static inline struct zm_region *
+region_at(uintptr_t p)
+{
+	const struct zm_slice *slice = zm_slice_of(p);
+
+	return slice ? __atomic_load_n(&slice->region, __ATOMIC_ACQUIRE) : NULL;
+}
 
 static inline uint8_t *
 state_of(const struct zm_scan *s, const struct zm_region *r, uint32_t index)
@@ -38,6 +49,15 @@ requested(const struct zm_region *r, uint64_t w0, size_t usable)
 	return size < usable ? size : usable;
 }
 
+/* A block without a tag: the zone knows. */
+static bool
+is_live(uintptr_t start)
+{
+	struct zm_block b;
+
+	return zm_block_at((void *)start, &b) && b.live;
+}
+
 static bool
 node_of(const struct zm_scan *s, const struct zm_block *b, struct zm_node *n)
 {
@@ -58,8 +78,8 @@ node_of(const struct zm_scan *s, const struct zm_block *b, struct zm_node *n)
 	}
 	n->tag = NULL;
 	n->size = b->usable;
-	return b->live &&
-	       (r->zone == ZS_ZONE_LOGGER || s->follow_untagged || s->frozen);
+	return (r->zone == ZS_ZONE_LOGGER || s->follow_untagged || s->frozen) &&
+	       is_live(b->start);
 }
 
 /* Whether a word is the address of a table of functions of a C++ class. */
@@ -99,13 +119,45 @@ stands_for_start(const struct zm_scan *s, const struct zm_node *n, size_t off)
 	       is_vtable(s, w[off / 8]);
 }
 
+/*
+ * The state of the block of a nano slab that `word` lies in, NULL when it lies
+ * in none: what most words need, in a few instructions.  Pointers to the start
+ * of a block that is known already need no more.
+ */
+static inline uint8_t *
+nano_state(const struct zm_scan *s, const struct zm_region *r, uintptr_t word,
+	   uint32_t *index)
+{
+	uint64_t off = word - r->base;
+
+	if (off >= r->bytes)
+		return NULL;
+	*index = (uint32_t)(off * r->slot_magic >> 32);
+	return *index < r->tag_count ? state_of(s, r, *index) : NULL;
+}
+
+/* As zm_block_at, but for `live`; a nano slab's bits are not looked at. */
+static inline bool
+block_of(uintptr_t word, struct zm_block *b)
+{
+	struct zm_region *r = region_at(word);
+
+	if (!r || r->tier != ZM_TIER_NANO)
+		return r && zm_block_at((void *)word, b);
+	uint64_t off = word - r->base;
+	b->region = r;
+	b->index = (uint32_t)(off * r->slot_magic >> 32);
+	b->start = r->base + (uintptr_t)b->index * r->quantum;
+	b->usable = r->quantum;
+	return off < r->bytes && b->index < r->tag_count;
+}
+
 static enum pointer
 points_to(const struct zm_scan *s, uintptr_t word, struct zm_node *n)
 {
 	struct zm_block b;
 
-	if (word < s->lo || word >= s->hi || !zm_block_at((void *)word, &b) ||
-	    !node_of(s, &b, n))
+	if (!block_of(word, &b) || !node_of(s, &b, n))
 		return NOWHERE;
 	size_t off = word - n->start;
 	if (off == 0)
@@ -238,12 +290,41 @@ mark(struct zm_scan *s, const struct zm_node *n, enum pointer to, size_t off,
 	zm_graph_edge(s, n->start, word, holds, found);
 }
 
+/* The pointer to a start that makes no difference any more: it is only written
+ * down. */
+static inline bool
+is_known(struct zm_scan *s, uintptr_t word, size_t at)
+{
+	const struct zm_region *r;
+	uint32_t index;
+
+	if (s->pass > ZM_PASS_POSSIBLE || word & 15)
+		return false;
+	r = region_at(word);
+	if (!r)
+		return true;
+	if (r->tier != ZM_TIER_NANO)
+		return false;
+	const uint8_t *state = nano_state(s, r, word, &index);
+	if (!state || *state == ZM_STATE_FREE)
+		return true;
+	if ((*state & ZM_STATE_KIND) == ZM_STATE_NONE ||
+	    word != r->base + (uintptr_t)index * r->quantum)
+		return false;
+	zm_graph_edge(s, word, at, true, false);
+	return true;
+}
+
 void
 zm_mark_words(struct zm_scan *s, const uintptr_t *word, size_t count,
 	      size_t first)
 {
+	uintptr_t lo = s->lo, span = s->hi - s->lo;
+
 	for (size_t i = 0; i < count; i++) {
 		struct zm_node n;
+		if (word[i] - lo >= span || is_known(s, word[i], first + i))
+			continue;
 		enum pointer to = points_to(s, word[i], &n);
 		if (to != NOWHERE)
 			mark(s, &n, to, word[i] - n.start, first + i);
@@ -278,12 +359,66 @@ read_block(struct zm_scan *s, uintptr_t start, uintptr_t end)
 	}
 }
 
+/* What the words of a block lead to is looked at soon. */
+static void
+look_ahead(const struct zm_scan *s, const struct zm_work *w)
+{
+	const uintptr_t *word = (const uintptr_t *)w->start;
+	size_t words = w->size / sizeof *word;
+
+	if (words > LOOK_WORDS)
+		words = LOOK_WORDS;
+	if (!zm_scan_readable(s, w->start, words * sizeof *word))
+		return;
+	for (size_t i = 0; i < words; i++) {
+		const struct zm_region *r;
+		uint32_t index;
+		if (word[i] - s->lo >= s->hi - s->lo ||
+		    !(r = region_at(word[i])) || r->tier != ZM_TIER_NANO)
+			continue;
+		const uint8_t *state = nano_state(s, r, word[i], &index);
+		__builtin_prefetch(state);
+		if (state && r->tags)
+			__builtin_prefetch(r->tags + 2 * (size_t)index);
+	}
+}
+
+static struct zm_work *
+ahead(struct zm_scan *s, uint32_t i)
+{
+	return &s->ahead[(s->ahead_first + i) % ZM_AHEAD];
+}
+
+/*
+ * Blocks from the list wait in line for their turn: when they come in, their
+ * first words are fetched, half-way through what these words lead to.
+ */
+static void
+fill_line(struct zm_scan *s)
+{
+	while (s->ahead_count < ZM_AHEAD && s->work_count) {
+		struct zm_work *w = ahead(s, s->ahead_count++);
+		*w = s->work[--s->work_count];
+		__builtin_prefetch((const void *)w->start);
+		__builtin_prefetch(w->tag);
+		if (s->ahead_count > ZM_AHEAD / 2)
+			look_ahead(s,
+				   ahead(s, s->ahead_count - ZM_AHEAD / 2 - 1));
+	}
+}
+
 static void
 work_off(struct zm_scan *s)
 {
-	while (s->work_count) {
-		struct zm_work w = s->work[--s->work_count];
+	for (;;) {
+		fill_line(s);
+		if (!s->ahead_count)
+			return;
+		struct zm_work w = *ahead(s, 0);
+		s->ahead_first = (s->ahead_first + 1) % ZM_AHEAD;
+		s->ahead_count--;
 		s->reading = w.start;
+		s->block_bytes += s->pass == ZM_PASS_REACH ? w.size : 0;
 		if (s->pass <= ZM_PASS_LOST)
 			zm_graph_block(s, &w);
 		zm_scan_present(s, w.start, w.start + w.size, read_block);

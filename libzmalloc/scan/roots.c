@@ -130,7 +130,7 @@ zm_scan_holes(struct zm_scan *s)
 }
 
 bool
-zm_scan_readable(const struct zm_scan *s, uintptr_t start, size_t bytes)
+zm_scan_readable_slow(const struct zm_scan *s, uintptr_t start, size_t bytes)
 {
 	uint32_t lo = 0, hi = s->holes;
 
@@ -141,7 +141,11 @@ zm_scan_readable(const struct zm_scan *s, uintptr_t start, size_t bytes)
 		else
 			hi = mid;
 	}
-	return lo == s->holes || s->hole[lo].start >= start + bytes;
+	uintptr_t from = lo ? s->hole[lo - 1].end : 0;
+	uintptr_t to = lo < s->holes ? s->hole[lo].start : UINTPTR_MAX;
+	if (start >= from && start < to)
+		*s->clear = (struct zm_hole){ from, to };
+	return to >= start + bytes;
 }
 
 /* ---- pages ------------------------------------------------------------ */
@@ -361,6 +365,42 @@ root_mapping(struct zm_scan *s, const struct mapping *m)
 		read_thread_data(s, m);
 }
 
+/*
+ * libc keeps a thread's table of dynamic thread-local blocks by the address of
+ * its second entry: it counts as the table's start.
+ */
+static void
+read_table(struct zm_scan *s, uintptr_t tp)
+{
+#if defined(__x86_64__)
+	enum { TABLE = 8 };
+#else
+	enum { TABLE = 0 };
+#endif
+	uintptr_t table = 0;
+
+	ssize_t got = zm_os_process_vm_read(zm_os_getpid(), &table,
+					    (void *)(tp + TABLE), sizeof table);
+	if (got == -ENOSYS || got == -EPERM)
+		memcpy(&table, (void *)(tp + TABLE), sizeof table);
+	else if (got != (ssize_t)sizeof table)
+		return;
+	table -= 2 * sizeof(void *);
+	zm_mark_words(s, &table, 1, 0);
+}
+
+static void
+read_tables(struct zm_scan *s)
+{
+	zm_graph_registers(s, s->tid);
+	read_table(s, zm_thread_pointer());
+	for (uint32_t i = 0; i < s->stop.count; i++) {
+		zm_graph_registers(s, s->stop.thread[i].tid);
+		read_table(s, s->stop.thread[i].tp);
+	}
+	zm_ended_each(read_table, s);
+}
+
 static void
 read_registers(struct zm_scan *s)
 {
@@ -381,5 +421,7 @@ zm_scan_roots(struct zm_scan *s)
 	s->own = own_data();
 	if (zm_options.scan_registers)
 		read_registers(s);
+	if (zm_options.scan_thread_local)
+		read_tables(s);
 	return each_mapping(s, root_mapping);
 }

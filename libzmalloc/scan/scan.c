@@ -16,7 +16,7 @@
 #include "scan/scan.h"
 #include "zone/szone.h"
 
-enum { WORK_ROOM = 1 << 16, HOLE_ROOM = 1 << 16, BUFFER = 64 << 10 };
+enum { WORK_ROOM = 1 << 20, HOLE_ROOM = 1 << 16, BUFFER = 64 << 10 };
 
 /* ---- memory ----------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ get_memory(struct zm_scan *s)
 	size_t first = carve(&n, s->ids * sizeof *s->first);
 	size_t state = carve(&n, s->states);
 	size_t work = carve(&n, WORK_ROOM * sizeof *s->work);
-	size_t hole = carve(&n, HOLE_ROOM * sizeof *s->hole);
+	size_t hole = carve(&n, (HOLE_ROOM + 1) * sizeof *s->hole);
 	size_t buffer = carve(&n, BUFFER);
 	/* Not zm_os_map: a stopped thread may hold its register's lock. */
 	long at =
@@ -68,6 +68,7 @@ get_memory(struct zm_scan *s)
 	if (at < 0)
 		return -ENOMEM;
 	char *p = (char *)(uintptr_t)at;
+	zm_os_madvise(p, n, MADV_HUGEPAGE); /* states are read in no order */
 	s->memory = p;
 	s->memory_bytes = n;
 	s->order = (void *)(p + order);
@@ -77,6 +78,7 @@ get_memory(struct zm_scan *s)
 	s->work_room = WORK_ROOM;
 	s->hole = (void *)(p + hole);
 	s->hole_room = HOLE_ROOM;
+	s->clear = s->hole + HOLE_ROOM;
 	s->buffer = p + buffer;
 	return 0;
 }

@@ -31,7 +31,20 @@
 #include <stdint.h>
 
 #include "logger/session.h"
-#include "zone/region.h"
+#include "zone/arena.h"
+
+static inline uintptr_t
+zm_thread_pointer(void)
+{
+	uintptr_t tp;
+
+#if defined(__x86_64__)
+	__asm__("mov %%fs:0, %0" : "=r"(tp));
+#else
+	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
+#endif
+	return tp;
+}
 
 /* ---- stopped threads -------------------------------------------------- */
 
@@ -76,6 +89,10 @@ void zm_ended_note(void);
 /* Bytes from addr to the end of such a stack that no thread uses now; 0 when
  * addr is in none, and then *clear ends where the next begins.  No lock. */
 size_t zm_ended_stack(uintptr_t addr, size_t *clear);
+struct zm_scan;
+/* Calls fn with the thread pointer of each such thread. */
+void zm_ended_each(void (*fn)(struct zm_scan *, uintptr_t tp),
+		   struct zm_scan *);
 
 /* ---- the scan --------------------------------------------------------- */
 
@@ -114,6 +131,8 @@ struct zm_work {
 	size_t size;
 	const uint64_t *tag;
 };
+
+enum { ZM_AHEAD = 32 }; /* a power of two */
 
 struct zm_hole {
 	uintptr_t start, end;
@@ -168,10 +187,14 @@ struct zm_scan {
 	uintptr_t reading; /* the block that is read */
 	struct zm_work *work;
 	size_t work_count, work_room;
+	/* blocks whose words are on their way into the processor's caches */
+	struct zm_work ahead[ZM_AHEAD];
+	uint32_t ahead_first, ahead_count;
 	bool overflow;
 
 	struct zm_hole *hole; /* memory that cannot be read, by address */
 	uint32_t holes, hole_room;
+	struct zm_hole *clear; /* between two of them */
 
 	struct zm_hole own; /* the library's data */
 	struct zm_stop stop;
@@ -221,8 +244,8 @@ int zm_scan_run(struct zm_scan *);
 /* snapshot.c: a scan in a copy of the process; with `wait` it has ended when
  * this returns.  -EBUSY: one is going on. */
 int zm_snapshot(const struct zm_self *, bool locks, bool wait);
-/* Ends one that is going on. */
-void zm_snapshot_cancel(void);
+/* When this returns none is going on. */
+void zm_snapshot_end(bool wait);
 
 /* A tag's words if it counts: *w0 is 0 if it does not. */
 static inline void
@@ -245,7 +268,16 @@ int zm_scan_holes(struct zm_scan *);
 /* Calls fn for the pieces of [start, end) that have pages. */
 void zm_scan_present(struct zm_scan *, uintptr_t start, uintptr_t end,
 		     void (*fn)(struct zm_scan *, uintptr_t, uintptr_t));
-bool zm_scan_readable(const struct zm_scan *, uintptr_t start, size_t bytes);
+bool zm_scan_readable_slow(const struct zm_scan *, uintptr_t start,
+			   size_t bytes);
+/* What was asked for last is mostly near. */
+static inline bool
+zm_scan_readable(const struct zm_scan *s, uintptr_t start, size_t bytes)
+{
+	return (start >= s->clear->start && start < s->clear->end &&
+		bytes <= s->clear->end - start) ||
+	       zm_scan_readable_slow(s, start, bytes);
+}
 
 /* mark.c */
 /* first: how far the first word is from the start of the block or root. */
@@ -274,19 +306,6 @@ void zm_graph_edge(struct zm_scan *, uintptr_t block, size_t word, bool holds,
 		   bool found);
 /* A definite block. */
 void zm_graph_leader(struct zm_scan *, uintptr_t start);
-
-static inline uintptr_t
-zm_thread_pointer(void)
-{
-	uintptr_t tp;
-
-#if defined(__x86_64__)
-	__asm__("mov %%fs:0, %0" : "=r"(tp));
-#else
-	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
-#endif
-	return tp;
-}
 
 /* verdict.c: lost blocks, groups, verdicts. */
 void zm_verdicts(struct zm_scan *);

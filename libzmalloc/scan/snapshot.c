@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -115,6 +116,10 @@ look_around(struct zm_scan *s)
 {
 	leave_descriptors();
 	be_modest();
+	/* The kernel means the end of a thread: the first one's is mostly the
+	 * program's. */
+	if (s->tid == look.owner)
+		zm_os_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	*zm_session_flag = 1; /* cleared in every copy */
 	__atomic_store_n(&zm_session.h->groups.count, 1, __ATOMIC_RELEASE);
 	zm_os_exit(zm_scan_run(s) < 0);
@@ -186,12 +191,13 @@ zm_snapshot(const struct zm_self *self, bool locks, bool wait)
 }
 
 void
-zm_snapshot_cancel(void)
+zm_snapshot_end(bool wait)
 {
 	if (look.owner != zm_os_getpid() || !look.child)
 		return;
 	/* Whoever has the turn waits for the same child. */
-	zm_os_kill(look.child, SIGKILL);
+	if (!wait)
+		zm_os_kill(look.child, SIGKILL);
 	if (!take_turn())
 		return;
 	reap(true);

@@ -15,30 +15,38 @@
 #include "logger/logger.h"
 #include "scan/scan.h"
 
-/* Calls fn for each recorded node, in order of address or against it. */
+/* Which nodes: state & mask == value. */
+struct choice {
+	uint8_t mask, value;
+};
+
 static void
-each_node(struct zm_scan *s, bool reverse,
+each_in_region(struct zm_scan *s, const struct zm_region *r, bool reverse,
+	       struct choice c, void (*fn)(struct zm_scan *, struct zm_node *))
+{
+	const uint8_t *state = s->state + s->first[r->id];
+
+	for (uint32_t k = 0; k < r->tag_count; k++) {
+		uint32_t index = reverse ? r->tag_count - 1 - k : k;
+		struct zm_node n;
+		if ((state[index] & c.mask) == c.value &&
+		    r->tags[2 * (size_t)index] &&
+		    zm_mark_node(s, r, index, &n) && n.tag)
+			fn(s, &n);
+	}
+}
+
+/* Calls fn for recorded nodes, in order of address or against it. */
+static void
+each_node(struct zm_scan *s, bool reverse, struct choice c,
 	  void (*fn)(struct zm_scan *, struct zm_node *))
 {
 	for (uint32_t i = 0; i < s->regions; i++) {
 		uint32_t id = s->order[reverse ? s->regions - 1 - i : i];
-		struct zm_region *r = zm_ledger_region(id);
-		struct zm_node n;
-		if (!r || !r->tags)
-			continue;
-		for (uint32_t k = 0; k < r->tag_count; k++) {
-			uint32_t index = reverse ? r->tag_count - 1 - k : k;
-			if (r->tags[2 * (size_t)index] &&
-			    zm_mark_node(s, r, index, &n) && n.tag)
-				fn(s, &n);
-		}
+		const struct zm_region *r = zm_ledger_region(id);
+		if (r && r->tags)
+			each_in_region(s, r, reverse, c, fn);
 	}
-}
-
-static unsigned
-kind(const struct zm_node *n)
-{
-	return *n->state & ZM_STATE_KIND;
 }
 
 static void
@@ -50,8 +58,6 @@ set_kind(const struct zm_node *n, uint8_t k)
 static void
 push_possible(struct zm_scan *s, struct zm_node *n)
 {
-	if (kind(n) != ZM_STATE_NONE || !(*n->state & ZM_STATE_INTERIOR))
-		return;
 	set_kind(n, ZM_STATE_POSSIBLE);
 	zm_mark_push(s, n);
 	zm_mark_drain(s);
@@ -60,8 +66,6 @@ push_possible(struct zm_scan *s, struct zm_node *n)
 static void
 enter(struct zm_scan *s, struct zm_node *n)
 {
-	if (kind(n) != ZM_STATE_NONE)
-		return;
 	set_kind(n, ZM_STATE_LOST);
 	*n->state |= ZM_STATE_ENTRY;
 	zm_mark_push(s, n);
@@ -71,8 +75,6 @@ enter(struct zm_scan *s, struct zm_node *n)
 static void
 lead(struct zm_scan *s, struct zm_node *n)
 {
-	if (!(*n->state & ZM_STATE_ENTRY) || *n->state & ZM_STATE_SECOND)
-		return;
 	*n->state |= ZM_STATE_SECOND;
 	set_kind(n, ZM_STATE_DEFINITE);
 	zm_mark_push(s, n);
@@ -84,8 +86,6 @@ group(struct zm_scan *s, struct zm_node *n)
 {
 	struct zs_table *t = &zm_session.h->groups;
 
-	if (kind(n) != ZM_STATE_DEFINITE)
-		return;
 	zm_graph_leader(s, n->start);
 	s->group_blocks = s->group_bytes = 0;
 	zm_mark_push(s, n);
@@ -100,8 +100,9 @@ group(struct zm_scan *s, struct zm_node *n)
 	__atomic_store_n(&t->count, t->count + 1, __ATOMIC_RELEASE);
 }
 
+/* Into the tag of a block, whose state is k. */
 static void
-write_verdict(struct zm_scan *s, struct zm_node *n)
+write_verdict(const struct zm_scan *s, uint64_t *tag, unsigned k)
 {
 	static const uint8_t verdict[] = {
 		[ZM_STATE_NONE] = ZS_UNSCANNED,
@@ -111,36 +112,62 @@ write_verdict(struct zm_scan *s, struct zm_node *n)
 		[ZM_STATE_DEFINITE] = ZS_DEFINITE,
 	};
 	uint64_t w0, w1, with;
-	unsigned k = kind(n);
 
-	zm_scan_tag(s, n->tag, &w0, &w1);
+	zm_scan_tag(s, tag, &w0, &w1);
 	with = w0 & (~UINT64_C(0) >> 4);
 	if (k < sizeof verdict)
 		with |= (uint64_t)verdict[k] << 60;
 	if (!w0 || with == w0)
 		return;
+	if (!s->frozen) {
+		__atomic_store_n(&tag[0], with, __ATOMIC_RELAXED);
+		return;
+	}
 	/* The program may free the block just now, and the next one there may
 	 * have the same stack and size: its tag's other word tells. */
 	uint64_t seen = w0;
-	if (!__atomic_compare_exchange_n(&n->tag[0], &seen, with, false,
+	if (!__atomic_compare_exchange_n(&tag[0], &seen, with, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return;
-	zm_scan_tag(s, n->tag, &seen, &w1);
+	zm_scan_tag(s, tag, &seen, &w1);
 	if (!seen)
-		__atomic_compare_exchange_n(&n->tag[0], &with, w0, false,
+		__atomic_compare_exchange_n(&tag[0], &with, w0, false,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static void
+write_verdicts(const struct zm_scan *s)
+{
+	for (uint32_t i = 0; i < s->regions; i++) {
+		const struct zm_region *r = zm_ledger_region(s->order[i]);
+		if (!r || !r->tags)
+			continue;
+		const uint8_t *state = s->state + s->first[r->id];
+		for (uint32_t k = 0; k < r->tag_count; k++) {
+			uint64_t *tag = r->tags + 2 * (size_t)k;
+			if (tag[0])
+				write_verdict(s, tag, state[k] & ZM_STATE_KIND);
+		}
+	}
 }
 
 void
 zm_verdicts(struct zm_scan *s)
 {
+	const struct choice inside = { ZM_STATE_KIND | ZM_STATE_INTERIOR,
+				       ZM_STATE_INTERIOR };
+	const struct choice unseen = { ZM_STATE_KIND, ZM_STATE_NONE };
+	const struct choice entries = { ZM_STATE_ENTRY | ZM_STATE_SECOND,
+					ZM_STATE_ENTRY };
+	const struct choice leaders = { ZM_STATE_KIND, ZM_STATE_DEFINITE };
+
 	s->pass = ZM_PASS_POSSIBLE;
-	each_node(s, false, push_possible);
+	each_node(s, false, inside, push_possible);
 	s->pass = ZM_PASS_LOST;
-	each_node(s, false, enter);
+	each_node(s, false, unseen, enter);
 	s->pass = ZM_PASS_LEADERS;
-	each_node(s, true, lead);
+	each_node(s, true, entries, lead);
 	s->pass = ZM_PASS_GROUPS;
-	each_node(s, false, group);
-	each_node(s, false, write_verdict);
+	each_node(s, false, leaders, group);
+	write_verdicts(s);
 }

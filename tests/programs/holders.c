@@ -189,6 +189,36 @@ busy_register(void)
 	start(busy_body);
 }
 
+/* In a vector register of a thread that computes. */
+DEFINE_ALLOC(vector_register)
+static void *
+vector_body(void *arg)
+{
+	uintptr_t disguise = ~(uintptr_t)alloc_vector_register();
+
+	clear_traces();
+#if defined(__x86_64__)
+	__asm__ volatile("mov %0, %%rax\n\tnot %%rax\n\tmovq %%rax, %%xmm9\n\t"
+			 "xor %%eax, %%eax\n\tmovl $1, %1\n"
+			 "1:\tpause\n\tjmp 1b"
+			 :
+			 : "r"(disguise), "m"(ready)
+			 : "rax", "xmm9", "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("mvn x1, %0\n\tfmov d9, x1\n\tmov w1, 1\n\tstr w1, %1\n"
+			 "1:\tyield\n\tb 1b"
+			 :
+			 : "r"(disguise), "m"(ready)
+			 : "x1", "v9", "memory");
+#endif
+	return arg;
+}
+static NOINLINE void
+vector_register(void)
+{
+	start(vector_body);
+}
+
 /* In a register of the thread that calls exit(). */
 DEFINE_ALLOC(own_register)
 static NOINLINE void
@@ -231,6 +261,8 @@ static const struct scenario scenarios[] = {
 	/* Valgrind runs one thread at a time: no busy one in its company */
 	{ "busy_register", busy_register,
 	  "reachable alloc_busy_register 1 40\n", "alone novalgrind" },
+	{ "vector_register", vector_register,
+	  "reachable alloc_vector_register 1 40\n", "alone novalgrind" },
 	{ "own_register", own_register, "reachable alloc_own_register 1 40\n",
 	  "plain alone" },
 };

@@ -51,9 +51,11 @@ int zmalloc_record_stop(void) ZMALLOC_RECORD_API;
 int zmalloc_record_mark(const char *label) ZMALLOC_RECORD_API;
 
 /*
- * Looks for leaks now, with all other threads stopped for as long as it takes.
- * What it finds stands in the report unless a later scan, as the one at exit,
- * replaces it: useful before a stop.  label: of a mark, or NULL.
+ * Looks for leaks of this moment, in a copy of the process: other threads stand
+ * still for as long as fork takes, the call returns when the copy is done.
+ * What it finds stands in the report, also while the program runs, until a
+ * later scan replaces it.  label: of a mark, or NULL.  EBUSY: a scan is going
+ * on; EAGAIN: it could not be done.
  */
 int zmalloc_record_snapshot(const char *label) ZMALLOC_RECORD_API;
 
