@@ -77,8 +77,8 @@ struct leaks {
 	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
-/* Reads and chooses the groups; recording, stacks, settings and all_shown are
- * set.  leaks_free leaves these alone. */
+/* Reads and chooses the groups; recording, stacks, settings, all_shown and
+ * top_of_each_kind are set.  leaks_free leaves these alone. */
 void leaks_find(struct leaks *);
 void leaks_free(struct leaks *);
 
