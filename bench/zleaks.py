@@ -29,6 +29,8 @@ COMMANDS = {
     "top": ["top"],
     "doctor": ["doctor"],
     "query": ["query", SQL],
+    "html": ["html"],
+    "flamegraph": ["flamegraph"],
     "folded": ["export", "--format=folded"],
     "pprof": ["export", "--format=pprof"],
     "speedscope": ["export", "--format=speedscope"],

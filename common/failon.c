@@ -167,13 +167,19 @@ failon_words(const struct failon *f, int kind,
 	uint64_t n = sum_from(blocks, kind), limit = f->rule[kind].limit;
 	uint64_t total = sum_from(bytes, kind);
 
-	snprintf(buf, size,
-		 "%s leaks: %s byte%s in %s block%s, --fail-on "
-		 "allows %s %s%s",
-		 kind_names[kind], message_number(a, sizeof a, total),
-		 total == 1 ? "" : "s", message_number(b, sizeof b, n),
-		 n == 1 ? "" : "s", message_number(c, sizeof c, limit),
-		 f->rule[kind].unit == FAILON_BYTES ? "byte" : "block",
-		 limit == 1 ? "" : "s");
+	int used = snprintf(
+	    buf, size, "%s leaks: %s byte%s in %s block%s, --fail-on allows ",
+	    kind_names[kind], message_number(a, sizeof a, total),
+	    total == 1 ? "" : "s", message_number(b, sizeof b, n),
+	    n == 1 ? "" : "s");
+	if (used < 0 || (size_t)used >= size)
+		return buf;
+	if (!limit)
+		snprintf(buf + used, size - (size_t)used, "none");
+	else
+		snprintf(buf + used, size - (size_t)used, "%s %s%s",
+			 message_number(c, sizeof c, limit),
+			 f->rule[kind].unit == FAILON_BYTES ? "byte" : "block",
+			 limit == 1 ? "" : "s");
 	return buf;
 }

@@ -49,7 +49,13 @@ arena_free(struct arena *a)
 const char *
 symbols_demangle(struct arena *a, const char *name)
 {
-	char *plain = NULL;
+	char *plain = NULL, *bare = NULL;
+	/* "stdout@@GLIBC_2.2.5": which version it is is no part of its name */
+	const char *version = strchr(name, '@');
+	if (version && version != name)
+		name = bare = strndup(name, (size_t)(version - name));
+	if (!name)
+		return NULL;
 	/* "_Z": C++ and older Rust, "_R": Rust */
 	if (name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') &&
 	    strlen(name) < NAME_LIMIT)
@@ -57,6 +63,7 @@ symbols_demangle(struct arena *a, const char *name)
 		    cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
 	const char *kept = arena_text(a, plain ? plain : name);
 	free(plain);
+	free(bare);
 	return kept;
 }
 

@@ -67,7 +67,8 @@ CREATE TABLE stack_info (
   frames      TEXT,            -- JSON array of location_ids, leaf first; one row
                                -- per stack, for a row per frame costs ten times more
   allocations INTEGER, frees INTEGER, bytes INTEGER,
-  live_blocks INTEGER, live_bytes INTEGER, peak_bytes INTEGER, temporary INTEGER
+  live_blocks INTEGER, live_bytes INTEGER, peak_bytes INTEGER, temporary INTEGER,
+  type_id INTEGER              -- C++ type of all its blocks that the last scan saw
 );
 
 CREATE TABLE block_info (
@@ -109,7 +110,9 @@ CREATE TABLE root_info (
   process_id INTEGER NOT NULL,
   kind TEXT NOT NULL,          -- 'data', 'tls', 'heap', 'mapping', 'thread', 'stack',
                                -- 'registers'
-  module_id INTEGER, symbol TEXT, thread_id INTEGER, address INTEGER, bytes INTEGER
+  module_id INTEGER, symbol TEXT,
+  thread_id INTEGER, tid INTEGER, -- thread_id NULL: one that never allocated
+  address INTEGER, bytes INTEGER
 );
 
 -- Only where it changed since the scan before.

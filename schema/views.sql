@@ -34,8 +34,8 @@ CREATE VIEW block_holder AS
   WHERE b.holder IS NOT NULL OR l.path_id IS NOT NULL;
 
 CREATE VIEW root AS
-  SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.address,
-         r.bytes AS size
+  SELECT r.root_id, r.process_id, r.kind, m.path AS module, r.symbol, r.thread_id, r.tid,
+         r.address, r.bytes AS size
   FROM root_info r LEFT JOIN module_info m USING (module_id);
 
 CREATE VIEW scan AS
@@ -76,8 +76,8 @@ CREATE VIEW growth_by_stack AS
 
 CREATE VIEW stack_total AS
   SELECT process_id, stack_id, allocations, frees, bytes, live_blocks, live_bytes,
-         peak_bytes, temporary
-  FROM stack_info;
+         peak_bytes, temporary, t.name AS type
+  FROM stack_info LEFT JOIN type_info t USING (type_id);
 
 CREATE VIEW stack_frame AS
   SELECT s.stack_id, e.key AS depth, l.function, l.file, l.line, m.path AS module,

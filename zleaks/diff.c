@@ -192,7 +192,8 @@ static void
 load(struct diff *d, struct settings *plain)
 {
 	for (int side = OLD; side < (d->moments ? NEW : SIDES); side++)
-		leaks_open(&d->leaks[side], plain, d->path[side], 1);
+		leaks_open(&d->leaks[side], plain, d->path[side],
+			   LEAKS_ALL | LEAKS_NO_BLOCKS);
 	if (d->moments) {
 		diff_leaks_at_moments(d);
 	} else {

@@ -231,6 +231,13 @@ look_at_counts(struct doctor *d)
 		finding(d, SERIOUS, "threads_missed", n,
 			"threads did not stop for a leak scan",
 			"what only they point to may be called lost");
+	n = recording_has(d->r, "scan_info", "exact")
+		? count_of(d, "SELECT sum(1 - exact) FROM scan_info", NULL)
+		: 0;
+	if (n)
+		finding(d, NOTE, "graph", n,
+			"leak scans had no room for all pointers",
+			"what has several holders may be counted under one");
 	n = count_of(d, meta, "thinned_rows");
 	if (n)
 		finding(d, NOTE, "thinned", n,

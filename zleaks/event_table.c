@@ -235,6 +235,18 @@ static const sqlite3_module module = {
 	.xRowid = rowid,
 };
 
+/* Has the view block the columns type, held_at and lost_at? */
+static int
+has_types(sqlite3 *db)
+{
+	sqlite3_stmt *st;
+	int code = sqlite3_prepare_v2(
+	    db, "SELECT type, held_at, lost_at FROM block", -1, &st, NULL);
+
+	sqlite3_finalize(st);
+	return code == SQLITE_OK;
+}
+
 int
 event_tables(sqlite3 *db)
 {
@@ -251,14 +263,15 @@ event_tables(sqlite3 *db)
 	if (code != SQLITE_OK || !events_there(db))
 		return code;
 	/* a view of this connection alone: nothing is written to the file */
-	return sqlite3_exec(
-	    db,
+	char *sql = sqlite3_mprintf(
 	    "PRAGMA query_only = 0; CREATE TEMP VIEW block AS SELECT * FROM "
 	    "main.block UNION ALL"
 	    " SELECT process_id, address, size, NULL, NULL, NULL, stack_id,"
-	    " thread_id, allocated_at, freed_at, NULL, made_by, 1,"
-	    " NULL, NULL, NULL"
+	    " thread_id, allocated_at, freed_at, NULL, made_by, 1%s"
 	    " FROM allocation WHERE freed_at IS NOT NULL;"
 	    "PRAGMA query_only = 1",
-	    NULL, NULL, NULL);
+	    has_types(db) ? ", NULL, NULL, NULL" : "");
+	code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+	sqlite3_free(sql);
+	return code;
 }

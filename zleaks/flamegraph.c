@@ -288,6 +288,7 @@ flamegraph_main(const struct settings *settings, int argc, char **argv)
 	}
 	struct recording *r = recording_open(path, settings);
 	struct stacks *stacks = stacks_new(r);
+	stacks_without_fingerprints(stacks);
 	p.recording = r;
 	p.tree = calltree_read(r, stacks, settings, settings->bottom_up);
 	p.chosen = flame_choose(p.tree, 1u << p.cost, NODES_MAX);

@@ -60,7 +60,7 @@ struct rounds {
 	char *label;
 	size_t marks, steps; /* steps: behind the warm-up */
 	double from, to;     /* the times of their first and last mark */
-	/* Times of blocks are a few milliseconds behind: those of these steps
+	/* Times of blocks are whole milliseconds: those of these steps
 	 * have one from here on, as have those of so many steps. */
 	double blocks_from, blocks_steps;
 	int64_t blocks_alive;	    /* with such times */

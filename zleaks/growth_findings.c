@@ -13,7 +13,7 @@ enum { TOP_SHOWN = 3, ROUNDS_SHOWN = 5, FINDINGS_SHOWN = 5, FRAMES_SHOWN = 12 };
 
 /* ---- who is behind it ------------------------------------------------- */
 
-/* "zone x, size class 64" or "thread main" */
+/* "size class 64, zone x" or "thread main" */
 static void
 print_key(const struct page *page, const struct curve *c)
 {
@@ -26,11 +26,11 @@ print_key(const struct page *page, const struct curve *c)
 		free(name);
 		return;
 	}
-	fprintf(out, "zone %s", c->zone ? c->zone : "?");
 	if (c->size_class != UNKNOWN)
 		fprintf(
-		    out, ", size class %s",
+		    out, "size class %s, ",
 		    message_number(m, sizeof m, count_shown(c->size_class)));
+	fprintf(out, "zone %s", c->zone ? c->zone : "?");
 }
 
 /* "97 to 112 bytes a block, " */
@@ -49,20 +49,25 @@ print_class_range(const struct curve *c, FILE *out)
 }
 
 static void
-print_top_stack(const struct page *page, const struct top_stack *t)
+print_top_stack(const struct page *page, const struct curve *c,
+		const struct top_stack *t)
 {
-	static const char *const how[] = { "", ", by its curve",
-					   ", by its curve: blocks of several "
-					   "sizes, not all of this class" };
-	char n[UNITS_BYTES], m[32];
+	static const char several[] =
+	    ", by its curve: blocks of several sizes, not all of this class";
+	static const char *const how[] = { "", ", by its curve", several };
+	double share = (double)whole(t->gained) / c->trend.held;
+	char n[32], m[32];
 	FILE *out = page->out;
 
-	fprintf(out, "  %s bytes since the warm-up%s",
-		t->gained == UNKNOWN ? "?" : units_change(n, t->gained),
-		how[t->known]);
+	fprintf(out, "  +%s since the warm-up",
+		message_bytes(n, sizeof n, count_shown(t->gained)));
+	if (c->trend.held > 0 && t->known != BY_CURVE_OF_SIZES)
+		fprintf(out, " (%.0f %% of it)",
+			share > 1 ? 100.0 : 100 * share);
+	fputs(how[t->known], out);
 	if (t->blocks)
-		fprintf(out, ", %s bytes in %s blocks alive at the end",
-			message_number(n, 32, count_shown(t->bytes)),
+		fprintf(out, ", %s in %s blocks alive at the end",
+			message_bytes(n, sizeof n, count_shown(t->bytes)),
 			message_number(m, sizeof m, count_shown(t->blocks)));
 	fputs(", from\n", out);
 	stack_print_inner(stacks_get(page->growth->stacks, t->stack_id),
@@ -100,7 +105,7 @@ print_behind(const struct page *page, const struct curve *c)
 	if (c->top_count == 0)
 		fputs("  by whom is not known; try --by=stack\n", out);
 	for (size_t i = 0; i < c->top_count && i < TOP_SHOWN; i++)
-		print_top_stack(page, &c->top[i]);
+		print_top_stack(page, c, &c->top[i]);
 	fputc('\n', out);
 }
 
@@ -202,6 +207,10 @@ growth_print_findings(const struct page *page, size_t at, size_t end)
 			print_behind(page, c);
 	}
 	if (left)
-		fprintf(page->out, "%zu more that grow are in the table\n\n",
-			left);
+		fprintf(page->out, "%zu more that grow are in the table%s\n\n",
+			left,
+			g->settings->by == BY_CLASS
+			    ? "; --by=stack adds up what one stack does to "
+			      "many classes"
+			    : "");
 }

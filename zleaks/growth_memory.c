@@ -18,6 +18,11 @@ append(struct point **points, size_t *count, size_t at, int64_t bytes)
 {
 	if (bytes < 0)
 		return; /* not known then */
+	if (*count && (*points)[*count - 1].at == at) {
+		/* of what --from leaves out, the last */
+		(*points)[*count - 1].bytes = bytes;
+		return;
+	}
 	if ((*count & (*count - 1)) == 0)
 		*points = text_grow(*points, *count ? 2 * *count : 1,
 				    sizeof **points);

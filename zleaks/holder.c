@@ -37,9 +37,7 @@ struct holders {
 int
 holders_there(const struct recording *r)
 {
-	return sqlite3_table_column_metadata(r->db, NULL, "block_info",
-					     "holder", NULL, NULL, NULL, NULL,
-					     NULL) == SQLITE_OK;
+	return recording_has(r, "block_info", "holder");
 }
 
 struct holders *
@@ -50,7 +48,7 @@ holders_new(const struct recording *r, struct stacks *stacks)
 	h->recording = r;
 	h->stacks = stacks;
 	h->root = recording_sql(
-	    r, "SELECT r.kind, m.path, r.symbol, r.thread_id, t.name, t.tid,"
+	    r, "SELECT r.kind, m.path, r.symbol, r.thread_id, t.name, r.tid,"
 	       " p.pid, r.address, r.bytes FROM root_info r"
 	       " LEFT JOIN module_info m USING (module_id)"
 	       " LEFT JOIN process_info p ON p.process_id = r.process_id"
@@ -116,9 +114,10 @@ thread_label(sqlite3_stmt *st)
 
 	if (tid != UNKNOWN && tid == column_int(st, 6))
 		label = text_copy("main");
+	else if (tid != UNKNOWN && name)
+		label = text_format("%s (tid %" PRId64 ")", name, tid);
 	else if (tid != UNKNOWN)
-		label =
-		    text_format("%s (tid %" PRId64 ")", name ? name : "?", tid);
+		label = text_format("%" PRId64, tid);
 	free(name);
 	return label;
 }

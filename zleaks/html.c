@@ -297,6 +297,7 @@ html_main(const struct settings *settings, int argc, char **argv)
 		return EXIT_USAGE;
 	h.recording = recording_open(path, settings);
 	h.stacks = stacks_new(h.recording);
+	stacks_without_fingerprints(h.stacks); /* page_book.c makes some */
 	h.book = book_new(h.stacks);
 	find(&h, &findings);
 	if (output_open(&out, settings->output) != 0)

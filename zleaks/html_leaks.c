@@ -26,6 +26,7 @@ numbers(const struct distinct *d)
 static json_t *
 loss_json(const struct html *h, const struct group *g)
 {
+	const struct style plain = { .columns = 0 };
 	char *text = NULL;
 	size_t bytes;
 
@@ -34,7 +35,7 @@ loss_json(const struct html *h, const struct group *g)
 	FILE *f = open_memstream(&text, &bytes);
 	if (!f)
 		die(EXIT_UNREADABLE, "out of memory");
-	leaks_print_loss(&h->leaks, g, "", f);
+	leaks_print_loss(&h->leaks, g, &plain, "", f);
 	if (fclose(f) != 0)
 		die(EXIT_UNREADABLE, "out of memory");
 	json_t *j = bytes ? json_text(text) : json_null();

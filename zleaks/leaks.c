@@ -59,7 +59,10 @@ leaks_main(const struct settings *settings, int argc, char **argv)
 		return EXIT_USAGE;
 	if (format == FORMAT_NONE)
 		format = settings->json ? JSON : TEXT;
-	leaks_open(&l, settings, path, format != TEXT);
+	unsigned how = format == TEXT	? 0
+		       : format == JSON ? LEAKS_ALL
+					: LEAKS_ALL | LEAKS_NO_BLOCKS;
+	leaks_open(&l, settings, path, how);
 	int status = print(&l, format);
 	leaks_close(&l);
 	return status;

@@ -42,6 +42,8 @@ struct group {
 struct loss {
 	int64_t blocks;		      /* of which that is known */
 	int64_t path_id, path_blocks; /* who held the most of them last */
+	int64_t paths, places;	      /* other chains; those of them that begin
+					 elsewhere in the same root */
 	double held_at, lost_at;
 };
 
@@ -71,18 +73,23 @@ struct leaks {
 	unsigned listed_kinds;
 	int looked_at_all;    /* leaks_look_at_blocks, at every group */
 	int all_shown;	      /* without --top */
+	int no_blocks;	      /* nobody asks for the second half of a group */
 	int top_of_each_kind; /* --top counts each kind for itself */
 };
 
-/* Reads and chooses the groups; recording, stacks, settings and all_shown are
- * set.  leaks_free leaves these alone. */
+/* Reads and chooses the groups; recording, stacks, settings, all_shown and
+ * top_of_each_kind are set.  leaks_free leaves these alone. */
 void leaks_find(struct leaks *);
 void leaks_free(struct leaks *);
 
-/* The same with the report, all: --top has no default.  Ends the program with
- * status 3 or 2 when the report or the suppressions cannot be read. */
+/* The same with the report.  Ends the program with status 3 or 2 when the
+ * report or the suppressions cannot be read. */
+enum {
+	LEAKS_ALL = 1,	     /* --top has no default */
+	LEAKS_NO_BLOCKS = 2, /* groups without what their blocks say */
+};
 void leaks_open(struct leaks *, const struct settings *, const char *path,
-		int all);
+		unsigned how);
 void leaks_close(struct leaks *);
 
 const struct stack *leaks_stack(struct leaks *, struct group *);
@@ -107,7 +114,7 @@ void leaks_look_at_blocks(const struct leaks *, struct group **, size_t n);
 /* leaks_lost.c: fills in loss of these groups; prints it; adds it. */
 void leaks_look_at_losses(struct leaks *, struct group **, size_t n);
 void leaks_print_loss(const struct leaks *, const struct group *,
-		      const char *indent, FILE *);
+		      const struct style *, const char *indent, FILE *);
 void leaks_loss_json(const struct leaks *, const struct group *, json_t *to);
 /* The C++ type of all its blocks; NULL: not known, or several. */
 const char *leaks_type(const struct leaks *, const struct group *);

@@ -373,9 +373,10 @@ finish_groups(struct leaks *l)
 			shown[n] = l->sections[i].shown[j];
 			leaks_stack(l, shown[n++]);
 		}
-	if (!l->looked_at_all && l->settings->sort != SORT_AGE)
+	if (!l->looked_at_all && !l->no_blocks && l->settings->sort != SORT_AGE)
 		leaks_look_at_blocks(l, shown, n);
-	leaks_look_at_losses(l, shown, n);
+	if (!l->no_blocks)
+		leaks_look_at_losses(l, shown, n);
 	free(shown);
 }
 
@@ -412,9 +413,11 @@ leaks_free(struct leaks *l)
 
 void
 leaks_open(struct leaks *l, const struct settings *settings, const char *path,
-	   int all)
+	   unsigned how)
 {
-	*l = (struct leaks){ .settings = settings, .all_shown = all };
+	*l = (struct leaks){ .settings = settings,
+			     .all_shown = (how & LEAKS_ALL) != 0,
+			     .no_blocks = (how & LEAKS_NO_BLOCKS) != 0 };
 	l->recording = recording_open(path, settings);
 	l->stacks = stacks_new(l->recording);
 	leaks_find(l);

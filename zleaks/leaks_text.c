@@ -165,7 +165,7 @@ print_type(const struct page *page, const struct group *g)
 {
 	const char *type = leaks_type(page->leaks, g);
 
-	if (type)
+	if (type && !g->stack->type) /* else it stands above the frames */
 		fprintf(page->out, "%s, ", type);
 }
 
@@ -306,7 +306,7 @@ print_group(struct page *page, const struct group *g)
 	fprintf(page->out, "fingerprint %016" PRIx64 "%s\n",
 		g->stack->fingerprint, style->off);
 	end_wrap(page, "    ");
-	leaks_print_loss(page->leaks, g, "    ", page->out);
+	leaks_print_loss(page->leaks, g, style, "    ", page->out);
 	stack_print(g->stack, style, "    ", out);
 	fputc('\n', out);
 }

@@ -123,7 +123,7 @@ stack_row(struct book *b, int64_t stack_id)
 	char fingerprint[24];
 
 	snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64,
-		 stack->fingerprint);
+		 stack_fingerprint(stack));
 	for (size_t i = 0; i < stack->count; i++)
 		json_array_append_new(frames,
 				      frame_number(b, stack->frames[i]));

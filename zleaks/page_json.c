@@ -34,5 +34,7 @@ page_json_stack(json_t *object, int64_t stack_id, const struct stack *stack)
 	json_object_set_new(object, "stack_id", page_json_int(stack_id));
 	json_object_set_new(object, "fingerprint",
 			    json_checked(json_string(fingerprint)));
+	if (stack->type)
+		json_object_set_new(object, "type", json_text(stack->type));
 	json_object_set_new(object, "stack", stack_json(stack));
 }

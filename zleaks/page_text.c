@@ -108,6 +108,30 @@ page_wrapped(const char *text, const struct style *style, const char *indent,
 }
 
 void
+page_parts(const char *text, const char *between, size_t columns,
+	   const struct style *style, const char *indent, FILE *out)
+{
+	const char *deeper = "";
+
+	if (!columns || strlen(indent) + text_columns(text) <= columns) {
+		fprintf(out, "%s%s\n", indent, text);
+		return;
+	}
+	for (const char *next; text; text = next) {
+		next = strstr(text + 1, between);
+		char *part = text_format(
+		    "%s%s%.*s", indent, deeper,
+		    next ? (int)(next - text) : (int)strlen(text), text);
+		page_cut(part, style->columns);
+		fprintf(out, "%s\n", part);
+		free(part);
+		if (next)
+			next++; /* the blank */
+		deeper = "  ";
+	}
+}
+
+void
 page_left_out(size_t n, FILE *out)
 {
 	if (n)

@@ -20,6 +20,12 @@ void page_cut(char *text, size_t columns);
 void page_wrapped(const char *text, const struct style *, const char *indent,
 		  FILE *);
 
+/* One line of printable text behind the indent; where it has more columns
+ * (0: as many as there are), a line for each part that begins with `between`,
+ * which begins with a blank, and each cut to fit the terminal. */
+void page_parts(const char *text, const char *between, size_t columns,
+		const struct style *, const char *indent, FILE *);
+
 /* "1 thread", "2 threads", "3 size classes" */
 void page_count(FILE *, unsigned long long n, const char *thing);
 

@@ -57,6 +57,14 @@ recording_step(const struct recording *r, sqlite3_stmt *st)
 	return got == SQLITE_ROW;
 }
 
+int
+recording_has(const struct recording *r, const char *table, const char *column)
+{
+	return sqlite3_table_column_metadata(r->db, NULL, table, column, NULL,
+					     NULL, NULL, NULL,
+					     NULL) == SQLITE_OK;
+}
+
 int64_t
 column_int(sqlite3_stmt *st, int column)
 {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOCK_LAG 0.01 /* of the kernel's coarse clock */
+#define CLOCK_STEP 0.001 /* of the times of blocks */
 
 enum {
 	ROUNDS_LEAST = 3, /* marks */
@@ -63,7 +63,7 @@ place_blocks(struct rounds *r, const struct marks *m)
 {
 	size_t first = m->count;
 
-	r->blocks_from = r->from - CLOCK_LAG;
+	r->blocks_from = r->from - CLOCK_STEP;
 	while (first > 0 && m->times[first - 1] > r->blocks_from)
 		first--;
 	r->blocks_steps = (double)(m->count - first);

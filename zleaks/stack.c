@@ -45,8 +45,12 @@ stacks_new(const struct recording *r)
 
 	s->recording = r;
 	s->by_id = text_alloc(SMALL_ID * sizeof(struct place *));
+	/* older reports have no types */
 	s->frames_of = recording_sql(
-	    r, "SELECT frames FROM stack_info WHERE stack_id = ?");
+	    r, recording_has(r, "stack_info", "type_id")
+		   ? "SELECT frames, name FROM stack_info"
+		     " LEFT JOIN type_info USING (type_id) WHERE stack_id = ?"
+		   : "SELECT frames, NULL FROM stack_info WHERE stack_id = ?");
 	s->location = recording_sql(
 	    r, "SELECT function, file, path, line, offset, inlined"
 	       " FROM location LEFT JOIN module_info USING (module_id)"
@@ -75,6 +79,7 @@ stacks_free(struct stacks *s)
 	{
 		HASH_DEL(s->stacks, stack);
 		free(stack->stack.frames);
+		free(stack->stack.type);
 		free(stack);
 	}
 	sqlite3_finalize(s->frames_of);
@@ -170,9 +175,11 @@ stacks_get(struct stacks *s, int64_t id)
 	k = text_alloc(sizeof *k);
 	k->stack_id = id;
 	sqlite3_bind_int64(s->frames_of, 1, id);
-	if (recording_step(s->recording, s->frames_of))
+	if (recording_step(s->recording, s->frames_of)) {
 		read_frames(s, &k->stack,
 			    (const char *)sqlite3_column_text(s->frames_of, 0));
+		k->stack.type = bounded_text(s->frames_of, 1);
+	}
 	sqlite3_reset(s->frames_of);
 	if (!s->no_fingerprints)
 		k->stack.fingerprint = stack_fingerprint(&k->stack);

@@ -27,6 +27,7 @@ struct stack {
 	/* of the chain of functions, without lines and addresses, so that it
 	 * stays the same when the program is built again */
 	uint64_t fingerprint;
+	char *type; /* C++ type of all its blocks; NULL: none is known */
 };
 
 struct stacks;

@@ -268,6 +268,24 @@ name_width(const struct printer *p)
 	return width;
 }
 
+/* What its blocks are, as far as they tell. */
+static void
+print_type(const struct printer *p)
+{
+	static const char behind[] = " objects";
+	struct frame f = { .function = p->stack->type };
+	size_t columns = SIZE_MAX, taken = sizeof behind;
+
+	if (!p->stack->type)
+		return;
+	if (p->width)
+		columns = p->width > taken ? p->width - taken : 1;
+	char *type = fitted_name(&f, columns);
+	fprintf(p->out, "%s  %s%s%s%s\n", p->indent, p->style->dim, type,
+		behind, p->style->off);
+	free(type);
+}
+
 /* Prints frame i, or the run inside the library that it begins; returns the
  * last frame that this line stands for. */
 static size_t
@@ -337,8 +355,6 @@ print_frames(struct printer *p, size_t most)
 		most = p->own + 1;
 	/* one more takes no more room than saying so */
 	p->n = all > 0 && all - 1 > most ? most : all;
-	if (style->columns)
-		p->width = style->columns - strlen(p->indent) - 2;
 	p->align = name_width(p);
 	for (size_t i = 0; i < p->n; lines++) {
 		if (!style->whole && p->n - i > FRAMES_ALL - FRAMES_INNER &&
@@ -375,5 +391,8 @@ stack_print_inner(const struct stack *stack, const struct style *style,
 		.stack = stack, .style = style, .indent = indent, .out = out
 	};
 
+	if (style->columns)
+		p.width = style->columns - strlen(indent) - 2;
+	print_type(&p);
 	print_frames(&p, most);
 }

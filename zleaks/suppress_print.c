@@ -369,7 +369,7 @@ suppress_main(const struct settings *settings, int argc, char **argv)
 
 	if (!path || format == FORMAT_BAD)
 		return EXIT_USAGE;
-	leaks_open(&l, settings, path, 1);
+	leaks_open(&l, settings, path, LEAKS_ALL);
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	p.out = out.file;

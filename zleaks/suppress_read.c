@@ -25,6 +25,7 @@ struct reader {
 	int number;
 	uint64_t max_blocks, max_bytes; /* for the next entry */
 	int limited;			/* the line that said so, or 0 */
+	char *name;			/* of the entry that is being read */
 };
 
 static void bad(const struct reader *, int number, const char *why,
@@ -204,7 +205,8 @@ read_entry(struct reader *r)
 	entry_line(r, begin);
 	if (!strcmp(r->line, "}"))
 		bad(r, r->number, "an entry without a name", NULL);
-	char *name = text_copy(r->line);
+	free(r->name);
+	r->name = text_copy(r->line);
 	entry_line(r, begin);
 	if (!strchr(r->line, ':'))
 		bad(r, r->number, "is not of the form TOOL:KIND", r->line);
@@ -213,11 +215,9 @@ read_entry(struct reader *r)
 			entry_line(r, begin);
 		r->max_blocks = r->max_bytes = UINT64_MAX;
 		r->limited = 0;
-		free(name);
 		return;
 	}
-	struct suppression *s = add(r, name);
-	free(name);
+	struct suppression *s = add(r, r->name);
 	for (;;) {
 		entry_line(r, begin);
 		if (!strcmp(r->line, "}"))
@@ -270,5 +270,6 @@ suppressions_read(struct suppressions *s, const char *path)
 	if (r.limited)
 		bad(&r, r.limited, "a limit without an entry behind it", NULL);
 	free(r.buffer);
+	free(r.name);
 	fclose(r.file);
 }

@@ -14,6 +14,7 @@
  */
 #include "growth.h"
 #include "risers.h"
+#include "sums.h"
 
 #include "text.h"
 
@@ -29,14 +30,16 @@ struct curve_key {
 	int64_t process_id, zone_id, size_class, thread_id;
 };
 
-struct share { /* of a stack in a curve or in rounds */
-	struct {
-		const void *owner;
-		int64_t stack_id;
-	} key;
-	struct top_stack top;
-	UT_hash_handle hh;
-};
+/*
+ * Blocks are added up by owner and stack: `more` holds the bytes of late ones,
+ * `mark` their number.  The owner is the index of a curve, or -1 less the index
+ * of rounds.
+ */
+static int64_t
+rounds_owner(size_t i)
+{
+	return -1 - (int64_t)i;
+}
 
 struct wanted { /* a growing curve */
 	struct curve_key key;
@@ -75,35 +78,26 @@ struct block {
 };
 
 static void
-add_block(struct share **shares, const void *owner, const struct block *b,
-	  int late)
+add_block(struct sums *shares, int64_t owner, const struct block *b, int late)
 {
-	struct share probe = { .key = { owner, b->stack_id } }, *s;
+	struct sum *s = sums_get(shares, owner, b->stack_id);
 
-	HASH_FIND(hh, *shares, &probe.key, sizeof probe.key, s);
-	if (!s) {
-		s = text_alloc(sizeof *s);
-		s->key.owner = owner;
-		s->key.stack_id = s->top.stack_id = b->stack_id;
-		s->top.gained = UNKNOWN;
-		HASH_ADD(hh, *shares, key, sizeof s->key, s);
-	}
-	s->top.blocks = count_add(s->top.blocks, b->blocks);
-	s->top.bytes = count_add(s->top.bytes, b->bytes);
+	s->blocks = count_add(s->blocks, b->blocks);
+	s->bytes = count_add(s->bytes, b->bytes);
 	if (late) {
-		s->top.late_blocks = count_add(s->top.late_blocks, b->blocks);
-		s->top.late_bytes = count_add(s->top.late_bytes, b->bytes);
+		s->mark = count_add(s->mark, b->blocks);
+		s->more = count_add(s->more, b->bytes);
 	}
 }
 
 static void
-add_to_rounds(struct growth *g, struct share **shares, const struct block *b)
+add_to_rounds(struct growth *g, struct sums *shares, const struct block *b)
 {
 	for (size_t i = 0; i < g->rounds_count; i++) {
 		struct rounds *r = &g->rounds[i];
 		if (r->clock->process->process_id == b->key.process_id &&
-		    b->t > r->blocks_from && b->t <= r->to) {
-			add_block(shares, r, b, 1);
+		    b->t > r->blocks_from && b->t <= r->to + 1e-3) {
+			add_block(shares, rounds_owner(i), b, 1);
 			r->blocks_alive = count_add(r->blocks_alive, b->blocks);
 		}
 	}
@@ -129,14 +123,13 @@ read_block(const struct growth *g, struct block *b, sqlite3_stmt *st)
 	b->t = column_real(st, 7);
 }
 
-static struct share *
-share_out(struct growth *g, struct wanted *wanted)
+static void
+share_out(struct growth *g, struct wanted *wanted, struct sums *shares)
 {
 	sqlite3_stmt *st = recording_sql(
 	    g->recording, "SELECT process_id, zone_id, size_class, thread_id,"
 			  " stack_id, size, stands_for, allocated_at"
 			  " FROM block_info WHERE freed_at IS NULL");
-	struct share *shares = NULL;
 	struct wanted *w = NULL;
 	struct block b = { 0 };
 
@@ -147,13 +140,12 @@ share_out(struct growth *g, struct wanted *wanted)
 		if (memcmp(&last, &b.key, sizeof last) != 0)
 			HASH_FIND(hh, wanted, &b.key, sizeof b.key, w);
 		if (w)
-			add_block(&shares, w->curve, &b,
+			add_block(shares, w->curve - g->curves, &b,
 				  !(b.t < w->from || b.t > w->to));
 		if (g->rounds_count)
-			add_to_rounds(g, &shares, &b);
+			add_to_rounds(g, shares, &b);
 	}
 	sqlite3_finalize(st);
-	return shares;
 }
 
 /* ---- how much its curve has risen ------------------------------------- */
@@ -222,16 +214,17 @@ gained_in_rounds(const struct curve *stack, const struct rounds *r,
 /* ---- the first ones --------------------------------------------------- */
 
 static int
-by_owner_and_late(const struct share *a, const struct share *b)
+by_owner_and_late(const void *pa, const void *pb)
 {
-	if (a->key.owner != b->key.owner)
-		return a->key.owner < b->key.owner ? -1 : 1;
-	if (a->top.late_bytes != b->top.late_bytes)
-		return a->top.late_bytes < b->top.late_bytes ? 1 : -1;
-	if (a->top.bytes != b->top.bytes)
-		return a->top.bytes < b->top.bytes ? 1 : -1;
-	return (a->key.stack_id > b->key.stack_id) -
-	       (a->key.stack_id < b->key.stack_id);
+	const struct sum *a = pa, *b = pb;
+
+	if (a->a != b->a)
+		return a->a < b->a ? -1 : 1;
+	if (a->more != b->more)
+		return a->more < b->more ? 1 : -1;
+	if (a->bytes != b->bytes)
+		return a->bytes < b->bytes ? 1 : -1;
+	return (a->b > b->b) - (a->b < b->b);
 }
 
 void
@@ -260,43 +253,36 @@ drop_idle(struct top_stack *top, size_t *count)
 		(*count)--;
 }
 
-static int
-is_rounds(const struct growth *g, const void *owner)
-{
-	const struct rounds *r = owner;
-	return g->rounds_count && r >= g->rounds &&
-	       r < g->rounds + g->rounds_count;
-}
-
 static void
-rank_one(struct growth *g, sqlite3_stmt *st, struct share *s)
+rank_one(struct growth *g, sqlite3_stmt *st, const struct sum *s)
 {
-	void *owner = (void *)(uintptr_t)s->key.owner;
-	struct rounds *r = is_rounds(g, owner) ? owner : NULL;
-	struct curve *c = r ? NULL : owner;
-	struct curve stack =
-	    load_stack(g, st, r ? r->clock : c->clock, s->key.stack_id);
+	struct rounds *r = s->a < 0 ? &g->rounds[-1 - s->a] : NULL;
+	struct curve *c = r ? NULL : &g->curves[s->a];
+	struct curve stack = load_stack(g, st, r ? r->clock : c->clock, s->b);
+	struct top_stack t = { .stack_id = s->b,
+			       .blocks = s->blocks,
+			       .bytes = s->bytes,
+			       .late_blocks = s->mark,
+			       .late_bytes = s->more };
 
-	s->top.gained = r ? gained_in_rounds(&stack, r, &s->top)
-			  : gained_in_curve(&stack, &s->top);
-	top_insert(r ? r->top : c->top, r ? &r->top_count : &c->top_count,
-		   &s->top);
+	t.gained =
+	    r ? gained_in_rounds(&stack, r, &t) : gained_in_curve(&stack, &t);
+	top_insert(r ? r->top : c->top, r ? &r->top_count : &c->top_count, &t);
 	curve_free(&stack);
 }
 
 static void
-rank(struct growth *g, struct share *shares)
+rank(struct growth *g, const struct sums *shares)
 {
 	sqlite3_stmt *st =
 	    recording_sql(g->recording, "SELECT sample, live_blocks, live_bytes"
 					" FROM stack_sample WHERE stack_id = ?1"
 					" ORDER BY sample");
-	const void *of = NULL;
 	size_t seen = 0;
 
-	for (struct share *s = shares; s; s = s->hh.next) {
-		seen = s->key.owner == of ? seen + 1 : 0;
-		of = s->key.owner;
+	for (size_t i = 0; i < shares->count; i++) {
+		const struct sum *s = &shares->entry[i];
+		seen = i && s->a == s[-1].a ? seen + 1 : 0;
 		if (seen < TOP_CANDIDATES)
 			rank_one(g, st, s);
 	}
@@ -349,28 +335,23 @@ finish_curve(struct growth *g, struct risers *risers, struct curve *c)
 void
 growth_top_stacks(struct growth *g)
 {
-	struct wanted *wanted = find_growing(g), *w, *next_w;
-	struct share *shares = NULL, *s, *next_s;
+	struct wanted *wanted = find_growing(g), *w, *next;
+	struct sums shares = { 0 };
 	struct risers risers = { 0 };
 
 	if (wanted || g->rounds_count)
-		shares = share_out(g, wanted);
-	HASH_SORT(shares, by_owner_and_late);
-	if (shares)
-		rank(g, shares);
+		share_out(g, wanted, &shares);
+	sums_sort(&shares, by_owner_and_late);
+	rank(g, &shares);
 	for (size_t i = 0; i < g->curve_count; i++)
 		finish_curve(g, &risers, &g->curves[i]);
 	for (size_t i = 0; i < g->rounds_count; i++)
 		finish_rounds(g, &g->rounds[i]);
-	HASH_ITER(hh, wanted, w, next_w)
+	HASH_ITER(hh, wanted, w, next)
 	{
 		HASH_DEL(wanted, w);
 		free(w);
 	}
-	HASH_ITER(hh, shares, s, next_s)
-	{
-		HASH_DEL(shares, s);
-		free(s);
-	}
+	sums_free(&shares);
 	risers_free(&risers);
 }

@@ -67,6 +67,22 @@ trend_warm_up(const double *times, size_t samples)
 	return before(times, samples, times[0] + TREND_WARM_UP * length);
 }
 
+/* Is there a sample in each window?  A recorder that had no time for a while
+ * has seen nothing then: windows of equally many samples are better. */
+static int
+every_window_seen(const struct trend_grid *g, const double *times, double begin)
+{
+	size_t last = g->from;
+
+	for (unsigned w = 1; w <= g->windows; w++) {
+		size_t next = before(times, g->to, begin + g->step * w);
+		if (next <= last)
+			return 0;
+		last = next;
+	}
+	return 1;
+}
+
 void
 trend_grid(struct trend_grid *g, const double *times, size_t samples)
 {
@@ -90,9 +106,14 @@ trend_grid(struct trend_grid *g, const double *times, size_t samples)
 	g->looks = looks < TREND_LOOKS_MAX ? (unsigned)looks : TREND_LOOKS_MAX;
 	g->step = long_ / g->windows;
 	unsigned all = g->windows * g->looks;
+	int even = every_window_seen(g, times, begin);
 	for (unsigned i = 0; i < all; i++) {
-		double t = begin + long_ * (i + 0.5) / all;
-		size_t at = before(times, samples, t);
+		double part = (i + 0.5) / all;
+		if (!even) {
+			g->at[i] = g->from + (size_t)(part * (double)n);
+			continue;
+		}
+		size_t at = before(times, samples, begin + long_ * part);
 		/* the sample that holds then */
 		at = at > g->from ? at - 1 : g->from;
 		g->at[i] = at < g->to ? at : g->to - 1;

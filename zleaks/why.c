@@ -4,6 +4,7 @@
  */
 #include "why.h"
 #include "page_json.h"
+#include "page_text.h"
 #include "units.h"
 
 #include "text.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOP_DEFAULT = 5 };
+enum { TOP_DEFAULT = 5, LINE_COLUMNS = 110 };
 
 /* Blocks of one kind with chains alike. */
 struct answer {
@@ -173,21 +174,34 @@ print_loss(struct page *p, const struct why_row *r)
 
 	if (isnan(r->held_at) || isnan(r->lost_at))
 		return;
-	fprintf(p->out.file, "    lost between %s and %s",
-		units_time(from, r->held_at), units_time(to, r->lost_at));
+	fprintf(p->out.file, "    lost between %s and %s%s\n",
+		units_time(from, r->held_at), units_time(to, r->lost_at),
+		r->held_path != UNKNOWN ? ", last held by" : "");
 	if (r->held_path != UNKNOWN) {
-		size_t n;
+		size_t n, columns = p->style.columns;
 		struct holder_link *l =
 		    holders_path(p->holders, r->held_path, &n);
 		char *text = holders_text(p->holders, l, n);
-		fprintf(p->out.file, ", last held by\n      %s", text);
+		page_parts(text, " -> ", columns ? columns : LINE_COLUMNS,
+			   &p->style, "      ", p->out.file);
 		free(text);
 		free(l);
 	}
-	fputc('\n', p->out.file);
 }
 
-/* The chain as lines, or why there is none. */
+/* A long chain gets a line for each link. */
+static void
+print_links(struct page *p, const char *before, const char *chain,
+	    const char *block)
+{
+	size_t columns = p->style.columns ? p->style.columns : LINE_COLUMNS;
+	char *text = text_format("%s%s -> %s", before, chain, block);
+
+	page_parts(text, " -> ", columns, &p->style, "    ", p->out.file);
+	free(text);
+}
+
+/* The chain, or why there is none. */
 static void
 print_chain(struct page *p, const struct why_chains *w, const struct answer *a)
 {
@@ -206,10 +220,8 @@ print_chain(struct page *p, const struct why_chains *w, const struct answer *a)
 	else if (n == 0)
 		fputs("    who holds it is not known\n", out);
 	else
-		fprintf(out, "    %s%s%s%s -> %s%s%s\n",
-			a->kind == KIND_INDIRECT ? "lost with " : "",
-			p->style.bold, text, p->style.off, p->style.bold, block,
-			p->style.off);
+		print_links(p, a->kind == KIND_INDIRECT ? "lost with " : "",
+			    text, block);
 	print_loss(p, a->example);
 	free(block);
 	free(text);

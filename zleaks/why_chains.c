@@ -164,7 +164,8 @@ extend(struct why_chains *p, uint32_t before, const struct why_row *holder,
 	probe.key.root_id = holder ? UNKNOWN : held->root_id;
 	probe.key.stack_id = holder ? holder->stack_id : UNKNOWN;
 	probe.key.type_id = holder ? holder->type_id : UNKNOWN;
-	probe.key.offset = held->offset;
+	/* elements of an array hold alike */
+	probe.key.offset = holder ? held->offset : 0;
 	probe.key.before = before;
 	if (before && same_link(p->chains[before], &probe))
 		return before;

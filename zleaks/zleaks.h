@@ -203,6 +203,10 @@ sqlite3_stmt *recording_sql(const struct recording *, const char *sql);
 int recording_step(const struct recording *, sqlite3_stmt *);
 void recording_fail(const struct recording *) __attribute__((noreturn));
 
+/* 1 when a table of the report has that column: older ones lack some. */
+int recording_has(const struct recording *, const char *table,
+		  const char *column);
+
 int64_t column_int(sqlite3_stmt *, int column);
 double column_real(sqlite3_stmt *, int column);
 char *column_text(sqlite3_stmt *, int column); /* copy; NULL for NULL */

@@ -23,8 +23,6 @@ enum {
 	LOST_MAX = 100000 /* rows of blocks of a process that runs */
 };
 
-#define TICK 0.011 /* seconds: 100 Hz, and the millisecond that is cut off */
-
 struct sum {
 	uint64_t blocks, bytes, indirect_blocks, indirect_bytes;
 };
@@ -108,15 +106,24 @@ add_group(const struct walk *k, uint64_t address, struct sum *sum)
 	sum->indirect_bytes += g->indirect_bytes;
 }
 
-/* Did a thread that ran on allocate it after the scan?  A block's time is that
- * of the kernel's last tick. */
+static void
+note_type(struct stack_state *s, int64_t type)
+{
+	if (s->type == 0)
+		s->type = type ? type : -1;
+	else if (s->type != type)
+		s->type = -1;
+}
+
+/* Did a thread that ran on allocate it after the scan?  The scan moves the
+ * clock on before it lets threads go. */
 static int
 is_late(const struct process *p, const struct block *b)
 {
 	const struct zs_header *h = &p->seg.h;
 
 	return b->kind == ZS_UNSCANNED && h->state == ZS_SCANNED &&
-	       (b->t + TICK) * 1e9 >= (double)h->scan_begin_ns;
+	       b->t * 1e9 > (double)h->scan_end_ns;
 }
 
 /* Adds the block of a tag up; 0 when it cannot be one. */
@@ -145,6 +152,8 @@ take(struct walk *k, const struct zs_region *r, uint32_t i,
 	    b->weight * b->size;
 	holders_of(p, b->address, b->kind, &b->holder);
 	b->stack_id = b->stack < p->stack_count ? p->stacks[b->stack].id : 0;
+	if (b->stack_id)
+		note_type(&p->stacks[b->stack], b->holder.type);
 	if (b->stack_id && k->sums) {
 		struct sum *sum =
 		    &k->sums[(size_t)b->kind * p->stack_count + b->stack];
@@ -392,6 +401,8 @@ walk_new(struct process *p, const struct writer *w)
 	if (!k)
 		return NULL;
 	k->p = p;
+	for (uint32_t i = 0; i < p->stack_count; i++)
+		p->stacks[i].type = 0;
 	k->failed = w->failed;
 	if (p->stack_count)
 		k->sums =

@@ -14,7 +14,8 @@
  *   holder    of the shortest chains of pointers that hold a block from a
  *             root, the last link of one: a node, or a root
  *   retains   a root retains a node when every chain that holds the node
- *             begins there: without the root it would be lost
+ *             begins there: without the root it would be lost.  Chains from
+ *             stacks and registers count only where no variable holds it
  */
 #ifndef ZRECORD_GRAPH_H
 #define ZRECORD_GRAPH_H
@@ -23,7 +24,7 @@
 
 #define GRAPH_NONE UINT32_MAX
 #define GRAPH_ROOT 0x80000000u /* in graph.holder: the rest is a root */
-enum { GRAPH_RANKS = 8 };
+enum { GRAPH_PASSING = 5, GRAPH_RANKS = 8 };
 
 struct graph_node {
 	uint64_t address, size;
@@ -114,9 +115,9 @@ void graph_free(struct graph *);
 uint32_t graph_find(const struct graph *, uint64_t address);
 
 /*
- * rank[root], below GRAPH_RANKS: lower ones are preferred as holders.  sample:
- * as in the segment's header; sums are estimates then.  0, or -1 without
- * memory.
+ * rank[root], below GRAPH_RANKS: lower ones are preferred as holders; those
+ * from GRAPH_PASSING on hold only what no lower one does.  sample: as in the
+ * segment's header; sums are estimates then.  0, or -1 without memory.
  */
 int graph_solve(struct graph *, uint32_t roots, const uint8_t *rank,
 		uint64_t sample);

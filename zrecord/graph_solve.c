@@ -5,7 +5,11 @@
  * root that it came from: a node that is met again from another root belongs
  * to several, and so does all that it leads to.  That is exact: a root alone
  * keeps a node if no other root reaches it, whatever the chains look like.
- * Each node is visited twice at most.  Called by holders.c through graph.h.
+ * Each node is visited twice at most.
+ *
+ * What variables hold is settled before stacks and registers are looked at: a
+ * function that works on a list points into it, and the list is the variable's
+ * all the same.  Called by holders.c through graph.h.
  */
 #include "graph.h"
 
@@ -13,9 +17,12 @@
 
 #define SEVERAL (GRAPH_NONE - 1)
 
+enum { UNIT = 256 }; /* of sums: a block of a sample may stand for 32.5 */
+
 struct mark {
 	uint32_t holder; /* GRAPH_NONE: not met */
 	uint32_t root;	 /* that it was met from, or SEVERAL */
+	uint32_t round;	 /* in which it was met */
 };
 
 struct solver {
@@ -26,6 +33,7 @@ struct solver {
 	uint32_t *first;   /* .. first[r] to first[r + 1] - 1 */
 	uint32_t *queue;
 	uint32_t head, tail;
+	uint32_t round;
 };
 
 /* Whether a pointer counts: one to a possible block always does, and what is
@@ -94,7 +102,7 @@ prepare(struct solver *s)
 	    !g->holder || !g->holder_offset || !g->share)
 		return -1;
 	for (uint32_t i = 0; i < g->nodes; i++)
-		s->mark[i] = (struct mark){ GRAPH_NONE, GRAPH_NONE };
+		s->mark[i] = (struct mark){ GRAPH_NONE, GRAPH_NONE, 0 };
 	index_edges(s);
 	index_starts(s);
 	return 0;
@@ -110,10 +118,10 @@ meet(struct solver *s, uint32_t to, uint32_t holder, uint64_t offset,
 {
 	struct mark *m = &s->mark[to];
 	if (m->holder == GRAPH_NONE) {
-		*m = (struct mark){ holder, root };
+		*m = (struct mark){ holder, root, s->round };
 		s->g->holder_offset[to] = offset;
 		s->queue[s->tail++] = to;
-	} else if (m->root != root) {
+	} else if (m->root != root && m->round == s->round) {
 		m->root = SEVERAL;
 	}
 }
@@ -142,25 +150,6 @@ begin_at_root(struct solver *s, uint32_t root)
 	}
 }
 
-static void
-search(struct solver *s, const uint8_t *rank)
-{
-	const struct graph *g = s->g;
-	for (unsigned k = 0; k < GRAPH_RANKS; k++)
-		for (uint32_t r = 0; r < g->roots; r++)
-			if (rank[r] == k)
-				begin_at_root(s, r);
-	while (s->head < s->tail)
-		visit(s, s->queue[s->head++]);
-	/* what is lost is held by what is lost with certainty; those are no
-	 * root's */
-	for (uint32_t i = 0; i < g->nodes; i++)
-		if (g->node[i].kind == ZS_DEFINITE)
-			visit(s, i);
-	while (s->head < s->tail)
-		visit(s, s->queue[s->head++]);
-}
-
 /* What several roots reach leads to nothing that one has for itself. */
 static void
 spread(struct solver *s)
@@ -168,13 +157,14 @@ spread(struct solver *s)
 	const struct graph *g = s->g;
 	s->tail = 0;
 	for (uint32_t i = 0; i < g->nodes; i++)
-		if (s->mark[i].root == SEVERAL)
+		if (s->mark[i].root == SEVERAL && s->mark[i].round == s->round)
 			s->queue[s->tail++] = i;
 	while (s->tail) {
 		uint32_t from = s->queue[--s->tail];
 		for (uint64_t e = s->edge[from]; e < s->edge[from + 1]; e++) {
 			uint32_t to = g->edge[e].to;
 			if (s->mark[to].root == SEVERAL ||
+			    s->mark[to].round != s->round ||
 			    !counts(g, g->node[from].kind, to,
 				    g->edge[e].holds))
 				continue;
@@ -182,6 +172,34 @@ spread(struct solver *s)
 			s->queue[s->tail++] = to;
 		}
 	}
+}
+
+/* From the roots of ranks [from, to). */
+static void
+search(struct solver *s, const uint8_t *rank, unsigned from, unsigned to)
+{
+	s->round++;
+	s->head = s->tail = 0;
+	for (unsigned k = from; k < to; k++)
+		for (uint32_t r = 0; r < s->g->roots; r++)
+			if (rank[r] == k)
+				begin_at_root(s, r);
+	while (s->head < s->tail)
+		visit(s, s->queue[s->head++]);
+	spread(s);
+}
+
+/* What is lost is held by what is lost with certainty; those are no root's. */
+static void
+search_lost(struct solver *s)
+{
+	s->round++;
+	s->head = s->tail = 0;
+	for (uint32_t i = 0; i < s->g->nodes; i++)
+		if (s->g->node[i].kind == ZS_DEFINITE)
+			visit(s, i);
+	while (s->head < s->tail)
+		visit(s, s->queue[s->head++]);
 }
 
 /* ---- sums ------------------------------------------------------------- */
@@ -193,13 +211,20 @@ add(struct graph_share *to, uint64_t blocks, uint64_t bytes)
 	to->bytes += bytes;
 }
 
-/* Blocks that the node stands for. */
+/* Blocks that the node stands for on average, in UNITs. */
 static uint64_t
 weight(const struct graph_node *n, uint64_t sample)
 {
 	if (!sample || sample >> (ZS_SAMPLE_LOG_MAX + 1))
-		return 1;
-	return (uint64_t)(zs_weight_mean(sample, n->size) + 0.5);
+		return UNIT;
+	return (uint64_t)(zs_weight_mean(sample, n->size) * UNIT + 0.5);
+}
+
+static void
+to_blocks(struct graph_share *s)
+{
+	s->blocks = (s->blocks + UNIT / 2) / UNIT;
+	s->bytes = (s->bytes + UNIT / 2) / UNIT;
 }
 
 static void
@@ -219,6 +244,10 @@ add_up(struct solver *s, uint64_t sample)
 		else
 			add(&g->share[m->root], blocks, bytes);
 	}
+	to_blocks(&g->held);
+	to_blocks(&g->shared);
+	for (uint32_t r = 0; r < g->roots; r++)
+		to_blocks(&g->share[r]);
 }
 
 int
@@ -229,8 +258,9 @@ graph_solve(struct graph *g, uint32_t roots, const uint8_t *rank,
 	g->roots = roots;
 	int err = roots < GRAPH_ROOT ? prepare(&s) : -1;
 	if (err == 0) {
-		search(&s, rank);
-		spread(&s);
+		search(&s, rank, 0, GRAPH_PASSING);
+		search(&s, rank, GRAPH_PASSING, GRAPH_RANKS);
+		search_lost(&s);
 		add_up(&s, sample);
 	}
 	free(s.mark);

@@ -47,6 +47,7 @@ struct holders {
 	struct types *types;
 	struct path *paths;
 	struct loss *losses;
+	int written; /* rows of them are there, of an earlier scan */
 };
 
 /* ---- chains ----------------------------------------------------------- */
@@ -230,6 +231,9 @@ take_scan(struct process *p, struct writer *w, struct catalog *c, uint32_t i)
 		write_scan(p, w, g);
 		write_shares(p, w, g);
 	}
+	segment_release(&p->seg,
+			p->seg.h.graph.offset + scan.first * sizeof(uint64_t),
+			scan.words * sizeof(uint64_t));
 	note_losses(h, g);
 	graph_free(h->last);
 	h->last = g;
@@ -283,7 +287,9 @@ path_json(const struct process *p, const struct path *path, struct utf8 *json)
 	utf8_add(json, "[", 1);
 	for (uint32_t i = 0; i < path->count; i++) {
 		const struct step *s = &path->steps[i];
-		utf8_add(json, ",{" + (i == 0), i == 0 ? 1 : 2);
+		if (i)
+			utf8_add(json, ",", 1);
+		utf8_add(json, "{", 1);
 		add_member(json, "\"offset\":", s->offset);
 		add_member(json, ",\"times\":", s->times);
 		if (s->root != GRAPH_NONE)
@@ -320,12 +326,18 @@ holders_losses(const struct process *p, struct writer *w)
 	struct loss *l, *next;
 	if (!p->holders)
 		return;
+	if (p->holders->written)
+		writer_row(w, ROW_FORGET_LOSSES, "i", p->id);
+	p->holders->written = 0;
 	HASH_ITER(hh, p->holders->losses, l, next)
 	{
-		if (l->still)
-			writer_row(w, ROW_LOSS, "iiddi", p->id,
-				   (int64_t)l->address, l->held_at, l->lost_at,
-				   path_id(p, w, l->path, &json));
+		if (!l->still)
+			continue;
+		writer_row(w, ROW_LOSS, "iiddi", p->id, (int64_t)l->address,
+			   l->held_at, l->lost_at,
+			   path_id(p, w, l->path, &json));
+		l->still = 0;
+		p->holders->written = 1;
 	}
 	free(json.text);
 }

@@ -27,7 +27,8 @@ struct holder {
 void holders_of(const struct process *, uint64_t address, unsigned verdict,
 		struct holder *);
 
-/* When blocks that holders_of was asked for were lost, and by whom. */
+/* When blocks that holders_of was asked for since the last call were lost, and
+ * who held them; in the place of what was written then. */
 void holders_losses(const struct process *, struct writer *);
 
 void holders_free(struct process *);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* A look is followed by so many times its own CPU time without one: less when
- * the resident memory has changed by an eighth. */
+ * the resident memory has changed by a sixty-fourth. */
 #define LOOK_SHARE_IDLE 200
 #define LOOK_SHARE	25
 #define LOOK_LEAST	0.05 /* seconds between looks */
@@ -44,6 +44,7 @@ struct range {
 struct memory {
 	double t; /* of the look, since the session's zero */
 	uint64_t part[PARTS];
+	uint64_t live, slack; /* by the counters at that time */
 	int own_known;
 	int written;   /* while it runs */
 	uint64_t page; /* bytes */
@@ -353,6 +354,27 @@ look(const struct process *p)
 	return NULL;
 }
 
+/* Live bytes and slack as of the last sample.  Usable bytes follow from the
+ * class, but for large blocks. */
+static void
+read_counters(struct memory *m, const struct process *p)
+{
+	for (unsigned z = 0; z < ZS_ZONES_MAX; z++)
+		for (unsigned i = 0; p->classes[z] && i < ZS_CLASSES; i++) {
+			const struct zs_counter *c = &p->classes[z][i].now;
+			uint64_t bytes = c->bytes - c->freed_bytes;
+			uint64_t held =
+			    (c->allocations - c->frees) * zs_class_bytes(i);
+			/* frees may be newer than their allocations */
+			if (c->frees > c->allocations ||
+			    c->freed_bytes > c->bytes)
+				continue;
+			m->live += bytes;
+			if (i < ZS_CLASS_LARGE && held > bytes)
+				m->slack += held - bytes;
+		}
+}
+
 static double
 cpu_seconds(void)
 {
@@ -375,7 +397,7 @@ has_changed(const struct process *p)
 {
 	uint64_t then = p->memory ? resident_then(p->memory) : 0;
 	uint64_t now = p->resident > 0 ? (uint64_t)p->resident : then;
-	return (now > then ? now - then : then - now) > then / 8;
+	return (now > then ? now - then : then - now) > then / 64;
 }
 
 void
@@ -393,6 +415,7 @@ memory_look(struct process *p)
 	if (!m)
 		return; /* the last one still tells something */
 	m->t = begin - p->start;
+	read_counters(m, p);
 	discard(p->memory);
 	p->memory = m;
 }
@@ -473,13 +496,34 @@ write_rest(const struct process *p, struct writer *w)
 	row(p, w, "rss", resident_then(m));
 }
 
+/* The heap's parts: blocks that have no tag look free. */
+static void
+write_heap(const struct process *p, struct writer *w, uint64_t live,
+	   uint64_t slack)
+{
+	uint64_t heap = p->memory->part[PART_HEAP];
+	if (p->seg.h.sample_bytes) {
+		row(p, w, "heap", heap);
+		return;
+	}
+	if (live > heap)
+		live = heap;
+	if (slack > heap - live)
+		slack = heap - live;
+	row(p, w, "live", live);
+	row(p, w, "slack", slack);
+	row(p, w, p->seg.h.before_blocks ? "unrecorded" : "free",
+	    heap - live - slack);
+}
+
 void
 memory_progress(struct process *p, struct writer *w)
 {
-	if (!p->memory || p->memory->written)
+	struct memory *m = p->memory;
+	if (!m || m->written)
 		return;
-	p->memory->written = 1;
-	row(p, w, "heap", p->memory->part[PART_HEAP]);
+	m->written = 1;
+	write_heap(p, w, m->live, m->slack);
 	write_rest(p, w);
 }
 
@@ -490,16 +534,13 @@ memory_write(const struct process *p, struct writer *w, uint64_t live,
 	const struct memory *m = p->memory;
 	if (!m)
 		return;
-	uint64_t heap = m->part[PART_HEAP];
 	writer_row(w, ROW_FORGET_MEMORY, "i", p->id);
 	write_rest(p, w);
-	/* blocks that have no tag look free */
-	if (!p->seg.h.sample_bytes && live + slack <= heap) {
-		row(p, w, "live", live);
-		row(p, w, "slack", slack);
-		row(p, w, p->seg.h.before_blocks ? "unrecorded" : "free",
-		    heap - live - slack);
-	} else {
-		row(p, w, "heap", heap);
-	}
+	/* much came or went between the look and the end: the blocks of the
+	 * end say nothing of that moment */
+	uint64_t then = m->live, now = p->total.bytes - p->total.freed_bytes;
+	if ((now > then ? now - then : then - now) > then / 16)
+		write_heap(p, w, m->live, m->slack);
+	else
+		write_heap(p, w, live, slack);
 }

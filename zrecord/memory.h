@@ -48,10 +48,12 @@ uint64_t memory_resident(const struct memory *, uint32_t region,
 uint64_t memory_region(const struct memory *, uint32_t region,
 		       const struct zs_region *);
 
-/* Writes what the last look saw, while the process runs: the heap as one. */
+/* Writes what the last look saw, while the process runs: live bytes and slack
+ * by the counters, as if all of them were resident. */
 void memory_progress(struct process *, struct writer *);
 
-/* Writes the rows at the end; live and slack: resident bytes of recorded live
+/* Writes the rows at the end, where the live bytes have not changed much since
+ * the look; live and slack: resident bytes of recorded live
  * blocks. */
 void memory_write(const struct process *, struct writer *, uint64_t live,
 		  uint64_t slack);

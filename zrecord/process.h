@@ -24,6 +24,8 @@ struct stack_state {
 	int64_t id;			  /* in the report; 0: no row yet */
 	uint64_t live_blocks, live_bytes; /* of the last row */
 	uint32_t sample;		  /* number of the last row */
+	int64_t type; /* type_id of its blocks; 0: none was met, -1: none or
+			 several */
 };
 
 struct totals {

@@ -354,7 +354,9 @@ look_for_scan(struct recorder *r, struct process *p, double now)
 	if (h->scans_done != p->scans) {
 		p->scans = h->scans_done;
 		sample_stack_rows(p, &r->writer);
+		holders_take(p, &r->writer, &r->catalog);
 		blocks_scanned(p, &r->writer);
+		holders_losses(p, &r->writer);
 		process_names(p, &r->writer);
 	}
 	if (every <= 0 || h->state != ZS_RUNNING)

@@ -24,7 +24,7 @@ enum { THREAD_BEFORE = 0, THREAD_BEHIND = 0xa00 };
 
 struct key {
 	uint32_t kind, thread, module;
-	uint32_t pad;
+	int32_t tid;	/* of a thread, if it has no index in the record */
 	uint64_t start; /* of the symbol or mapping */
 };
 
@@ -101,13 +101,15 @@ roots_get(const struct roots *r, uint32_t index)
 /* ---- rows ------------------------------------------------------------- */
 
 /* The latest thread with that id. */
-static uint32_t
-thread_index(const struct resolver *r, int32_t tid)
+static void
+set_thread(const struct resolver *r, struct key *key, int32_t tid)
 {
 	for (uint32_t i = r->thread_count; i-- > 1;)
-		if (r->threads[i].tid == tid)
-			return i;
-	return 0;
+		if (r->threads[i].tid == tid) {
+			key->thread = i;
+			return;
+		}
+	key->tid = tid; /* one that never allocated */
 }
 
 static void
@@ -123,12 +125,14 @@ write_root(const struct resolver *r, struct entry *e, const char *symbol,
 	char *name = symbol ? strdup(symbol) : NULL;
 	int addressed = k->kind == ROOT_HEAP || k->kind == ROOT_MAPPING ||
 			(symbol && k->kind == ROOT_DATA);
+	int32_t tid = k->thread ? r->threads[k->thread].tid : k->tid;
 	if (name)
 		utf8_clean(name);
 	e->root.id =
-	    writer_row(r->writer, ROW_ROOT, "ititiii", r->process->id,
+	    writer_row(r->writer, ROW_ROOT, "ititiiii", r->process->id,
 		       names[k->kind], m ? catalog_module_id(m) : NO_INTEGER,
 		       name, k->thread ? (int64_t)k->thread : NO_INTEGER,
+		       tid ? (int64_t)tid : NO_INTEGER,
 		       addressed ? (int64_t)k->start : NO_INTEGER,
 		       bytes ? (int64_t)bytes : NO_INTEGER);
 	free(name);
@@ -209,8 +213,8 @@ answer_local(struct resolver *r, uint64_t at)
 		return 0;
 	int32_t tid = r->graph->thread[l->thread].tid;
 	struct key key = { .kind = l->module ? ROOT_TLS : ROOT_THREAD,
-			   .thread = thread_index(r, tid),
 			   .module = l->module };
+	set_thread(r, &key, tid);
 	if (l->module)
 		answer_variable(r, at, key, l->start);
 	else
@@ -242,8 +246,8 @@ answer_stack(struct resolver *r, uint64_t at, const struct graph_piece *p)
 	if (at >= end)
 		return 0;
 	/* up to the next thread-local data, which was looked for before */
-	struct key key = { .kind = ROOT_STACK,
-			   .thread = thread_index(r, best->tid) };
+	struct key key = { .kind = ROOT_STACK };
+	set_thread(r, &key, best->tid);
 	answer(r, at, at + 8, best->sp, root_of(r, key, NULL, 0));
 	return 1;
 }
@@ -285,8 +289,8 @@ resolve(struct resolver *r, struct graph_start *s)
 {
 	const struct graph_piece *p = &r->graph->piece[s->piece];
 	if (p->kind == ZS_ROOT_REGISTERS) {
-		struct key key = { .kind = ROOT_REGISTERS,
-				   .thread = thread_index(r, (int32_t)p->at) };
+		struct key key = { .kind = ROOT_REGISTERS };
+		set_thread(r, &key, (int32_t)p->at);
 		s->root = root_of(r, key, NULL, 0);
 		s->root_offset = s->offset / 8;
 		return;

@@ -20,7 +20,7 @@ enum root_kind {
 	ROOT_HEAP,    /* what the program got with brk */
 	ROOT_MAPPING, /* an anonymous mapping, or one of a file */
 	ROOT_THREAD,  /* what libc keeps of a thread: pthread keys, .. */
-	ROOT_STACK,
+	ROOT_STACK = GRAPH_PASSING,
 	ROOT_REGISTERS
 };
 

@@ -27,7 +27,8 @@ ROW(STACK, "INSERT INTO stack_info (process_id) VALUES (?)")
 ROW(STACK_FRAMES, "UPDATE stack_info SET frames=?2 WHERE stack_id=?1")
 ROW(STACK_END,
     "UPDATE stack_info SET frames=?2,allocations=?3,frees=?4,bytes=?5,"
-    "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9 "
+    "live_blocks=?6,live_bytes=?7,peak_bytes=?8,temporary=?9,"
+    "type_id=?10 "
     "WHERE stack_id=?1")
 ROW(BLOCKS, "INSERT INTO block_info SELECT ?1,address,size,usable,zone,class,"
 	    "stack,thread,t,NULL,kind,fn,weight,type,holder,"
@@ -42,10 +43,11 @@ ROW(BLOCKS_LOST,
 ROW(FORGET_BLOCKS, "DELETE FROM block_info WHERE process_id=?1")
 ROW(FORGET_LEAKS, "DELETE FROM leak_stack WHERE process_id=?1")
 ROW(LOSS, "INSERT OR REPLACE INTO loss_info VALUES (?,?,?,?,?)")
+ROW(FORGET_LOSSES, "DELETE FROM loss_info WHERE process_id=?1")
 ROW(LEAK, "INSERT INTO leak_stack VALUES (?,?,?,?,?,?,?)")
 ROW(SCAN, "INSERT OR REPLACE INTO scan_info VALUES (?,?,?,?,?,?,?,?,?)")
 ROW(ROOT, "INSERT INTO root_info (process_id,kind,module_id,symbol,thread_id,"
-	  "address,bytes) VALUES (?,?,?,?,?,?,?)")
+	  "tid,address,bytes) VALUES (?,?,?,?,?,?,?,?)")
 ROW(ROOT_SCAN, "INSERT OR REPLACE INTO root_scan VALUES (?,?,?,?,?)")
 ROW(PATH, "INSERT INTO holder_path (steps) VALUES (?)")
 ROW(TYPE, "INSERT INTO type_info (name) VALUES (?)")

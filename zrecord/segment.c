@@ -4,6 +4,7 @@
 #include "segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,6 +115,25 @@ segment_request(const struct segment *s, uint32_t request)
 }
 
 void
+segment_release(const struct segment *s, uint64_t off, uint64_t bytes)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t from = (off + page - 1) / page * page;
+	uint64_t to = (off + bytes) / page * page;
+	if (from < to && to <= s->bytes)
+		(void)!fallocate(s->fd,
+				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 (off_t)from, (off_t)(to - from));
+}
+
+void
+segment_scans_read(const struct segment *s, uint32_t entries)
+{
+	(void)!pwrite(s->fd, &entries, sizeof entries,
+		      offsetof(struct zs_header, scans_read));
+}
+
+void
 segment_tick(const struct segment *s)
 {
 	struct timespec now;
@@ -128,13 +148,6 @@ segment_tick(const struct segment *s)
 	if (was < to)
 		(void)!pwrite(s->fd, &to, sizeof to,
 			      offsetof(struct zs_header, now_ms));
-}
-
-void
-segment_scans_read(const struct segment *s, uint32_t entries)
-{
-	(void)!pwrite(s->fd, &entries, sizeof entries,
-		      offsetof(struct zs_header, scans_read));
 }
 
 /* Memory that the segment really has: no table can hold more than that. */

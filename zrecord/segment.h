@@ -60,6 +60,10 @@ uint32_t segment_count(const struct segment *, const struct zs_table *);
 void *segment_table(const struct segment *, const struct zs_table *,
 		    uint32_t *n);
 
+/* Gives back the memory of the pages that lie in these bytes wholly: they were
+ * read and nobody needs them. */
+void segment_release(const struct segment *, uint64_t off, uint64_t bytes);
+
 /* Tells the target that so many entries of its table of scans were read. */
 void segment_scans_read(const struct segment *, uint32_t entries);
 

@@ -251,10 +251,11 @@ write_stack(struct process *p, struct writer *w, struct catalog *c,
 	    s->allocations > s->frees ? s->allocations - s->frees : 0;
 	uint64_t bytes =
 	    s->bytes > s->freed_bytes ? s->bytes - s->freed_bytes : 0;
-	writer_row(w, ROW_STACK_END, "itiiiiiii", state->id, frames,
+	writer_row(w, ROW_STACK_END, "itiiiiiiii", state->id, frames,
 		   (int64_t)s->allocations, (int64_t)s->frees,
 		   (int64_t)s->bytes, (int64_t)blocks, (int64_t)bytes,
-		   (int64_t)s->peak_bytes, (int64_t)s->temporary);
+		   (int64_t)s->peak_bytes, (int64_t)s->temporary,
+		   state->type > 0 ? state->type : NO_INTEGER);
 }
 
 void

@@ -550,9 +550,10 @@ record(struct zm_climb *c)
 static inline bool
 on_top(const struct zm_lthread *t, uintptr_t ra, uintptr_t sp)
 {
+	if (!t->frames)
+		return false;
 	const struct zm_step *s = &t->step[t->frames - 1];
-
-	return t->frames && s->s.sp == sp && s->s.pc == ra;
+	return s->s.sp == sp && s->s.pc == ra;
 }
 
 ZM_EVENT uint32_t

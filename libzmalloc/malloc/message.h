@@ -9,8 +9,8 @@
 #ifndef ZMALLOC_MALLOC_MESSAGE_H
 #define ZMALLOC_MALLOC_MESSAGE_H
 
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /*

@@ -226,6 +226,8 @@ zm_scan(const struct zm_self *self, bool locks, struct zm_stop *stay)
 	int stopped = zm_scan_stop(&s);
 	__atomic_store_n(&zm_session.h->groups.count, 1, __ATOMIC_RELEASE);
 	int err = zm_scan_run(&s);
+	/* what threads that run on allocate is later than the scan */
+	zm_clock_set(zm_session_ns() / 1000000 + 1);
 	if (stay)
 		*stay = s.stop;
 	else

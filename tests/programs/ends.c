@@ -4,6 +4,7 @@
  *   ends HOW
  * Also says what it sees of its signals: "ends signals".
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <pthread.h>
 
 #define NOINLINE __attribute__((noinline))
 

@@ -210,9 +210,9 @@ main(int argc, char **argv)
 		return 2;
 	graph = shared(GRAPHS * sizeof *graph);
 	text = shared((size_t)GRAPHS << 16);
-	mapping = mmap(NULL, GRAPHS * 3 * sizeof *mapping,
-		       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	mapping =
+	    mmap(NULL, GRAPHS * 3 * sizeof *mapping, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	run(count);
 	clear_traces();
 	int error = 0;

@@ -1,7 +1,7 @@
 /*
  * growing.c - memory over time in a known shape:
  *   growing KIND SEED [MILLISECONDS]
- * in steps of two milliseconds, MILLISECONDS in all (1000).  KIND:
+ * in steps of two milliseconds, MILLISECONDS in all (1200).  KIND:
  *   steady     a block of 64 bytes is kept at each step
  *   request    requests come at random; each keeps 3 blocks of 48 bytes
  *              and sets the mark "request"
@@ -9,7 +9,7 @@
  *   saw        keeps blocks and frees all of them when there are 20 to 40
  *   step       keeps 400 blocks at once somewhere in the middle
  *   slow       a queue of 0 to 40 blocks of 64 bytes goes up and down, and at
- *              one step in four a block more is kept
+ *              two steps in five a block more is kept
  *   noise      the same queue without the leak
  * Beside it, in all of them, a table of 500 blocks of 64 bytes is filled at the
  * start, which must not be named, and buffers of 1000 bytes come and go.
@@ -133,7 +133,7 @@ step(const char *kind, double part, double at, int height)
 {
 	static int stepped;
 
-	free(malloc(1000));
+	free(malloc(1200));
 	if (!strcmp(kind, "steady"))
 		alloc_steady();
 	else if (!strcmp(kind, "request") && uniform() < 0.4)
@@ -146,7 +146,7 @@ step(const char *kind, double part, double at, int height)
 		alloc_step();
 	if (!strcmp(kind, "slow") || !strcmp(kind, "noise"))
 		move_queue();
-	if (!strcmp(kind, "slow") && uniform() < 0.25)
+	if (!strcmp(kind, "slow") && uniform() < 0.4)
 		alloc_slow();
 }
 
@@ -155,7 +155,7 @@ step(const char *kind, double part, double at, int height)
 int
 main(int argc, char **argv)
 {
-	double length = argc > 3 ? atof(argv[3]) * 1e-3 : 1.0;
+	double length = argc > 3 ? atof(argv[3]) * 1e-3 : 1.2;
 	const char *kind = argc > 1 ? argv[1] : "steady";
 
 	state = argc > 2 ? strtoull(argv[2], NULL, 10) * 77777 + 1 : 1;

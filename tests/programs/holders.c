@@ -205,11 +205,12 @@ vector_body(void *arg)
 			 : "r"(disguise), "m"(ready)
 			 : "rax", "xmm9", "memory");
 #elif defined(__aarch64__)
-	__asm__ volatile("mvn x1, %0\n\tfmov d9, x1\n\tmov w1, 1\n\tstr w1, %1\n"
-			 "1:\tyield\n\tb 1b"
-			 :
-			 : "r"(disguise), "m"(ready)
-			 : "x1", "v9", "memory");
+	__asm__ volatile(
+	    "mvn x1, %0\n\tfmov d9, x1\n\tmov w1, 1\n\tstr w1, %1\n"
+	    "1:\tyield\n\tb 1b"
+	    :
+	    : "r"(disguise), "m"(ready)
+	    : "x1", "v9", "memory");
 #endif
 	return arg;
 }

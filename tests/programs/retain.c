@@ -44,6 +44,9 @@ struct link *g_list;
 void *g_array[10];
 struct pair *g_diamond;
 struct pair *g_one, *g_other; /* hold one block together */
+/* Into the middle of a block: of one that others hold, of one that none does.
+ */
+char *g_inner, *g_only_inner;
 static struct {
 	long before[3];
 	void *member;
@@ -88,6 +91,11 @@ build_diamond(void)
 	g_diamond->right = r;
 	l->right = r->left = alloc_block(300);
 	say("tip", l->right);
+	g_inner = (char *)l + 40;
+	char *possible = alloc_block(600);
+	memset(possible, 0, 600);
+	g_only_inner = possible + 104;
+	say("possible", possible);
 }
 
 static NOINLINE void
@@ -181,6 +189,7 @@ roots(void)
 	dprintf(1, "retains g_list 100 3200\nretains g_array 10 1000\n"
 		   "retains g_diamond 4 492\nretains g_one 1 64\n"
 		   "retains g_other 1 64\nretains s_struct 1 90\n"
+		   "retains g_only_inner 1 600\n"
 		   "retains s_static 1 70\n");
 }
 
@@ -386,10 +395,13 @@ int
 main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
+	void *volatile middle = NULL; /* of a list that a variable holds */
 
-	if (!strcmp(what, "roots"))
+	used((void *)&middle);
+	if (!strcmp(what, "roots")) {
 		roots();
-	else if (!strcmp(what, "random") && argc > 2)
+		middle = g_list->next->next;
+	} else if (!strcmp(what, "random") && argc > 2)
 		random_graph(strtoull(argv[2], NULL, 10));
 	else if (!strcmp(what, "lost"))
 		lost();

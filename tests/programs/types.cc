@@ -1,6 +1,7 @@
 /*
  * types.cc - C++ objects of known types, and blocks that only look like them.
  *
+ *   types grow       sessions become more and more
  *   types            prints "block TYPE ADDRESS", with - where a block has no
  *                    type that can be told, blanks in names as '_'
  */
@@ -113,9 +114,25 @@ decoys()
 	}
 }
 
-int
-main()
+std::vector<shop::Session *> *g_sessions;
+
+static void
+grow()
 {
+	g_sessions = new std::vector<shop::Session *>;
+	for (int i = 0; i < 100; i++) {
+		for (int k = 0; k < 50; k++)
+			g_sessions->push_back(new shop::Session);
+		usleep(10000);
+	}
+	exit(0);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "grow"))
+		grow();
 	g_left = new Left;
 	g_both = new Both;
 	Both *other = new Both;

@@ -188,7 +188,7 @@ for i in 1 2 3 4 5 6 7 8; do
 	cp "$T/whole.db" "$T/bad.db"
 	head -c 3000 /dev/urandom | dd of="$T/bad.db" bs=1 conv=notrunc \
 	    seek=$((4096 + i * (bytes - 8192) / 8)) 2>/dev/null
-	for command in leaks growth; do
+	for command in leaks growth html flamegraph; do
 		timeout 30 "$ZLEAKS" $command "$T/bad.db" >"$T/out" 2>"$T/err" \
 		    </dev/null
 		status=$?

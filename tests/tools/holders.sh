@@ -11,7 +11,8 @@ address() { awk -v n="$2" '$1 == "block" && $2 == n { print $3; exit }' "$T/$1.t
 why()
 {
 	"$ZLEAKS" why "$(address "$1" "$2")" "$T/$1.db" 2>&1 |
-		sed -n '2s/^ *//p' | sed 's/(tid [0-9]*)/(tid N)/; s/ at 0x[0-9a-f]*/ at ADDRESS/; s/ of 4,096 bytes at/ at/'
+		awk 'NR > 1 && !NF { exit } NR > 1 { $1 = $1; printf "%s%s", sep, $0; sep = " " }' |
+		sed 's/(tid [0-9]*)/(tid N)/; s/ at 0x[0-9a-f]*/ at ADDRESS/; s/ of 4,096 bytes at/ at/'
 }
 retained()
 {
@@ -40,6 +41,8 @@ same 'a thread-local variable' \
 same "another thread's thread-local variable" \
     "t_local (thread-local of retain, thread holding (tid N)) -> $block" \
     "$(why roots thread_local)"
+same 'a pointer into a block' "g_only_inner (data of retain) -> $block" \
+    "$(why roots possible)"
 check 'a stack' grep -qE '^stack of thread holding \(tid N\) \+0x[0-9a-f]+ -> ' \
     <(why roots on_stack)
 check 'a mapping' grep -qE '^mapping at ADDRESS\+0x88 -> ' <(why roots mapped)
@@ -60,6 +63,8 @@ check 'an address inside of a block' grep -q "($interior is at +17)" \
 
 stack=$(query "$T/roots.db" "select stack_id from block where size = 100 limit 1")
 check 'a stack by its number' grep -qE '^1,000 bytes in 10 blocks of this stack' \
+    <("$ZLEAKS" why "$stack" "$T/roots.db")
+check 'elements of an array in one answer' grep -q '^1,000 bytes in 10 blocks, reachable, such as 0x' \
     <("$ZLEAKS" why "$stack" "$T/roots.db")
 print=$("$ZLEAKS" leaks --kinds=reachable --json "$T/roots.db" | jq -r \
     "[.leaks[] | select(.stack_id == $stack)][0].fingerprint")
@@ -127,7 +132,7 @@ same 'lost between scans, but never held at one' 'not known' "$(losses alloc_lat
 check 'the report says when' grep -qE \
     '^    lost between [0-9.]+ s \(after mark "loaded"\) and [0-9.]+ s \(after mark "served"\),$' "$T/lost.report"
 check 'the report says by whom' grep -qE \
-    '^    last held by g_sessions\+0x[0-9a-f]+ \(data of retain\) -> open_session \(retain.c:[0-9]+\) \+24 \(1 of 3\)$' "$T/lost.report"
+    '^    last held by g_sessions\+0x[0-9a-f]+ \(data of retain\) -> open_session \(retain.c:[0-9]+\) \+24, alike at 2 other places in it$' "$T/lost.report"
 same 'all of the list have a last holder' '40 1' "$(query "$T/lost.db" "
     select count(*), count(distinct last_holder_path) > 1 from block
     join block_holder using (address) where size = 32 and last_holder_path is not null")"
@@ -144,6 +149,12 @@ check 'why names types' grep -q '^    g_session (data of types) -> shop::Session
     <("$ZLEAKS" why "$(awk '$2 == "shop::Box<int>" { print $3; exit }' "$T/types.txt")" "$T/types.db")
 check 'an array of objects stands behind its number' grep -q 'g_array (data of types) -> main' \
     <("$ZLEAKS" why "$(query "$T/types.db" "select stack_id from block b where made_by = 'new[]' limit 1")" "$T/types.db")
+
+"$ZRECORD" -q --interval 20ms -o "$T/more.db" -- "$PROGRAMS/types" grow
+check 'growth says which type grows' grep -q '^ *shop::Session objects$' \
+    <("$ZLEAKS" growth "$T/more.db")
+check 'and as JSON' test "$("$ZLEAKS" growth --json "$T/more.db" | jq -r '[.. | objects |
+    select(.type == "shop::Session")] | length > 0')" = true
 
 # ---- bad input --------------------------------------------------------
 

@@ -150,7 +150,7 @@ status 'moments, nothing between' 0 --from=0.6 --to=0.9 "$O"
 
 # A program that grows until it is told to end.
 mkfifo "$T/fifo"
-(sleep 0.5; echo x >"$T/fifo") &
+(sleep 0.5; timeout 20 sh -c "echo x >'$T/fifo'") &
 "$ZRECORD" -q --interval=20ms -o "$T/grow.db" -- "$PROGRAMS/grow" "$T/fifo" >"$T/kept"
 wait
 status 'a program that grows' 0 --fail-on=none --json --from=0.2 --to=9 "$T/grow.db"

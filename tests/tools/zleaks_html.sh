@@ -111,6 +111,7 @@ q('.tiles')[0].querySelectorAll('[data-n]').length + ' ' + [...q('.tiles')[0].qu
 q('.leak').map(e => n('.amount', e)).join(' ')
 q('canvas').length + ' ' + q('canvas').every(ink)
 q('#growth-table tr.grows').map(r => r.children[1].textContent.trim()).sort().join(' ')
+q('#growth-table tr.grows').map(r => r.children[1].textContent.trim() + ' ' + r.querySelector('.sure').textContent.trim()).sort().join(', ')
 q('#growth-table tbody > tr:not(.more-row)').map(r => r.children[1].textContent + '=' + r.querySelectorAll('[data-n]')[1].dataset.n).sort().join(' ')
 document.getElementById('memory-note').textContent.includes('loaded at 1.000 s, reload at 2.500 s')
 q('.leak')[0].click(), q('.leak')[0].querySelector('summary').click(), rest(100).then(() => q('.leak')[0].querySelectorAll('.stack li').length)
@@ -153,33 +154,34 @@ same 'totals' "$(json "$T/r.json" value '$.summary' "WHERE key IN ('allocations'
 same 'leaks, in order' "$(xargs <<<"$leaks")" "$(answer page 5)"
 same 'charts have ink' '2 true' "$(answer page 6)"
 same 'what grows' "$(json "$T/g.json" "json_extract(value, '\$.size_class') || ' bytes'" '$.rows' "WHERE json_extract(value, '\$.growing')" | sort | xargs)" "$(answer page 7)"
-same 'last bytes of each class' "$(json "$T/g.json" "json_extract(value, '\$.size_class') || ' bytes=' || json_extract(value, '\$.last_bytes')" '$.rows' | sort | xargs)" "$(answer page 8)"
-same 'marks' true "$(answer page 9)"
-same 'a leak opens: two frames, one that started the program' 3 "$(answer page 10)"
-same 'search in leaks' '1 1' "$(answer page 11)"
-same 'search in leaks, nothing' '0 Nothing matches “nowhere”.' "$(answer page 12)"
-same 'another kind' 2 "$(answer page 13)"
+same 'how sure' "$(json "$T/g.json" "json_extract(value, '\$.size_class') || ' bytes ' || json_extract(value, '\$.confidence')" '$.rows' "WHERE json_extract(value, '\$.growing')" | sort | paste -sd, | sed 's/,/, /g')" "$(answer page 8)"
+same 'last bytes of each class' "$(json "$T/g.json" "json_extract(value, '\$.size_class') || ' bytes=' || json_extract(value, '\$.last_bytes')" '$.rows' | sort | xargs)" "$(answer page 9)"
+same 'marks' true "$(answer page 10)"
+same 'a leak opens: two frames, one that started the program' 3 "$(answer page 11)"
+same 'search in leaks' '1 1' "$(answer page 12)"
+same 'search in leaks, nothing' '0 Nothing matches “nowhere”.' "$(answer page 13)"
+same 'another kind' 2 "$(answer page 14)"
 want=
 for c in live peak total count temporary leaked; do
 	"$ZLEAKS" stacks --json --cost=$c -o "$T/s.json" "$R"
 	want="$want${want:+, }$c $(json "$T/s.json" value '$.tree' "WHERE key = 'cost'")"
 done
-same 'flame graph: each cost' "$want" "$(answer page 14)"
-same 'flame graph: drawn' true "$(answer page 15)"
-same 'flame graph: search' '1 frame found: 2,000 B, 9.5 %' "$(answer page 16)"
-same 'flame graph: arrow keys, to the largest' 'libz.so.1.2+0x1234 [libz.so.1.2]: 12.7 KiB, 61.9 %' "$(answer page 18)"
-same 'flame graph: Enter zooms' '2 false' "$(answer page 19)"
-same 'flame graph: Escape goes back' '0 true' "$(answer page 20)"
-same 'tables' 'Functions 6, Stacks 6, Threads 3, Processes 2' "$(answer page 21)"
-same 'table: sorted' '6000 5000 4000 3000 2000 1000' "$(answer page 22)"
-same 'table: the other way' '1000 2000 3000 4000 5000 6000' "$(answer page 23)"
-same 'table: search' 1 "$(answer page 24)"
-same 'chart: keys' '0.000 s' "$(answer page 26)"
-same 'stacks that grow' 'open_session 1440' "$(answer page 27)"
-same 'another process' 1 "$(answer page 28)"
-light=$(answer page 29)
-same 'fits the window' true "$(answer page 30)"
-same 'asked nobody for anything' 0 "$(answer page 31)"
+same 'flame graph: each cost' "$want" "$(answer page 15)"
+same 'flame graph: drawn' true "$(answer page 16)"
+same 'flame graph: search' '1 frame found: 2,000 B, 9.5 %' "$(answer page 17)"
+same 'flame graph: arrow keys, to the largest' 'libz.so.1.2+0x1234 [libz.so.1.2]: 12.7 KiB, 61.9 %' "$(answer page 19)"
+same 'flame graph: Enter zooms' '2 false' "$(answer page 20)"
+same 'flame graph: Escape goes back' '0 true' "$(answer page 21)"
+same 'tables' 'Functions 6, Stacks 6, Threads 3, Processes 2' "$(answer page 22)"
+same 'table: sorted' '6000 5000 4000 3000 2000 1000' "$(answer page 23)"
+same 'table: the other way' '1000 2000 3000 4000 5000 6000' "$(answer page 24)"
+same 'table: search' 1 "$(answer page 25)"
+same 'chart: keys' '0.000 s' "$(answer page 27)"
+same 'stacks that grow' 'open_session 1440' "$(answer page 28)"
+same 'another process' 1 "$(answer page 29)"
+light=$(answer page 30)
+same 'fits the window' true "$(answer page 31)"
+same 'asked nobody for anything' 0 "$(answer page 32)"
 
 browse dark "$T/r.html" --dark --size=400x800 <<STEPS
 $find
@@ -236,10 +238,8 @@ browse requests "$T/requests.html" <<STEPS
 $find
 q('#growth-rounds b')[0].textContent
 q('#growth-rounds code')[0].textContent
-q('#growth-table .grows .sure')[0].textContent.trim()
 document.getElementById('memory-note').textContent.split(' ').slice(0, 2).join(' ')
 STEPS
 same 'per request' '+3.00 blocks, +144.0 bytes per “request”' "$(answer requests 2)"
 same 'per request, by whom' alloc_request "$(answer requests 3)"
-check 'how sure' grep -qE '^(low|medium|high)$' <<<"$(answer requests 4)"
-same 'many marks are counted' "$(query "$T/requests.db" 'SELECT count(*) FROM mark') marks" "$(answer requests 5)"
+same 'many marks are counted' "$(query "$T/requests.db" 'SELECT count(*) FROM mark') marks" "$(answer requests 4)"

@@ -41,7 +41,7 @@ same 'classes, while it runs: the class, and all of the RSS' '1 1 1' "$(sqlite3 
 	    value ->> 'slack_bytes' = 72 * (value ->> 'blocks') FROM json_each(p, '\$.classes')
 	    WHERE value ->> 'size_class' = 3072),
 	(SELECT sum(iif(key = 'rss', -value, value)) = 0 FROM json_each(p, '\$.memory.bytes')),
-	p ->> '\$.memory.bytes.heap' > 200 * 3000 FROM p")"
+	p ->> '\$.memory.bytes.live' > 200 * 3000 FROM p")"
 "$ZLEAKS" threads --json -o "$T/t.json" "$T/r.db"
 same 'threads, while it runs' '1 1 1' "$(sqlite3 -batch -separator ' ' :memory: "
     SELECT value -> 'main' = 'true', value ->> 'allocations' > 200, value ->> 'live_blocks' IS NULL

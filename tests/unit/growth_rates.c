@@ -176,6 +176,21 @@ check_edges(void)
 	      "samples at uneven distances", "not seen, or another rate");
 }
 
+/* A recorder that got no time for a third of the recording. */
+static void
+check_gap(void)
+{
+	static struct series s;
+
+	s.samples = 66;
+	for (size_t i = 0; i < 66; i++) {
+		s.times[i] = i < 65 ? (double)i * 0.01 : 1.0;
+		s.value[i] = 1e5 + (double)((i + 5) % 25) * 1000;
+	}
+	check(judge(&s).verdict == TREND_STEADY, "a gap is no window of growth",
+	      "growing");
+}
+
 int
 main(void)
 {
@@ -190,5 +205,6 @@ main(void)
 		print_table(of);
 	check_rates(of);
 	check_edges();
+	check_gap();
 	return failures != 0;
 }
