@@ -123,7 +123,7 @@ extern int __cxa_thread_atexit_impl(void (*fn)(void *), void *obj, void *dso)
     __attribute__((weak));
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
-enum { IN_PLACE_MAX = 16 << 20 }; /* bytes of heap; more: in a copy */
+enum { IN_PLACE_MAX = 64 << 20 }; /* live bytes; more: in a copy */
 
 static bool exit_begun;
 
@@ -140,7 +140,7 @@ exit_begins(void *unused)
 	exit_begun = true;
 	t->in_logger++;
 	zm_snapshot_end(false);
-	if (zm_heap_bytes() <= IN_PLACE_MAX)
+	if (zm_session.h->live_bytes <= IN_PLACE_MAX)
 		scan_from_here(scan_end, NULL, NULL);
 	else
 		scan_from_here(scan_and_go_on, NULL, NULL);

@@ -11,7 +11,9 @@
  * Called by libc's functions (patch.c), fatal.c and logger/record.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,7 +22,7 @@
 
 enum {
 	ARGUMENTS = 5,
-	INHERITED_MAX = 64 << 20, /* bytes of heap that a fork child may have */
+	INHERITED_MAX = 64 << 20, /* bytes that a fork child may have */
 	STEP_NS = 1000000
 };
 
@@ -50,23 +52,28 @@ zm_leave_begin(void)
 	return true;
 }
 
-uint64_t
-zm_heap_bytes(void)
+/* Bytes in memory, as the kernel has it: the second number, in pages. */
+static uint64_t
+resident(void)
 {
-	uint64_t sum = 0;
+	char text[128];
+	uint64_t pages = 0;
+	int fd = zm_os_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? 0 : zm_os_read(fd, text, sizeof text - 1);
 
-	for (uint32_t id = 0; id < zm_ledger_end; id++) {
-		const struct zm_region *r = zm_ledger_region(id);
-		sum += r ? r->bytes : 0;
-	}
-	return sum;
+	if (fd >= 0)
+		zm_os_close(fd);
+	text[n > 0 ? n : 0] = 0;
+	const char *s = strchr(text, ' ');
+	while (s && *++s >= '0' && *s <= '9')
+		pages = pages * 10 + (uint64_t)(*s - '0');
+	return pages * zm_os_page_size();
 }
 
 static bool
 worth_it(void)
 {
-	return zm_session.cause != ZS_CAUSE_FORK ||
-	       zm_heap_bytes() <= INHERITED_MAX;
+	return zm_session.cause != ZS_CAUSE_FORK || resident() <= INHERITED_MAX;
 }
 
 static void

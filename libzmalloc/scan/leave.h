@@ -28,8 +28,6 @@ bool zm_patch_function(const char *name, void *to);
  */
 bool zm_leave(enum zs_end how, int status, const struct zm_self *);
 void zm_leave_undone(void);
-/* Bytes of all regions. */
-uint64_t zm_heap_bytes(void);
 /* exit() has come to its end: waits for another thread that is in zm_leave,
  * and keeps others out.  False when this one is. */
 bool zm_leave_begin(void);
