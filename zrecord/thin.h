@@ -18,9 +18,9 @@
 #include "process.h"
 
 enum {
-	FINE_MAX = 600,
+	FINE_MAX = 400,
 	FINE_SECONDS = 60,
-	MIDDLE_MAX = 360,
+	MIDDLE_MAX = 200,
 	/* so many become old before they are merged, for that takes a while */
 	THIN_BATCH = 100
 };
