@@ -19,8 +19,8 @@
 
 /* A look is followed by so many times its own CPU time without one: less when
  * the resident memory has changed by a sixty-fourth. */
-#define LOOK_SHARE_IDLE 200
-#define LOOK_SHARE	25
+#define LOOK_SHARE_IDLE 400
+#define LOOK_SHARE	100
 #define LOOK_LEAST	0.05 /* seconds between looks */
 enum {
 	OWN_MAX = 1 << 16,   /* entries of the table in the process */
