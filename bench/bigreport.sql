@@ -3,7 +3,7 @@
 -- rows, 64 threads, 500 marks.  Read behind schema/tables.sql and views.sql, in
 -- one transaction, by bench/run zleaks and tests/tools/zleaks_big.sh.
 PRAGMA application_id = 0x7a6d6c63;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 INSERT INTO meta VALUES ('state', 'finished'), ('recorder_pid', 1), ('interval_s', 0.1);
 
 CREATE TEMP TABLE n (i INTEGER PRIMARY KEY);

@@ -90,6 +90,11 @@ judge(const unsigned char *h, ssize_t n, off_t size, struct report_error *error)
 			       "report of version %u, but this program knows "
 			       "only %d: use a newer zleaks",
 			       version, REPORT_VERSION);
+	if (version < REPORT_OLDEST)
+		return problem(error, REPORT_BROKEN,
+			       "report of version %u, made before there were "
+			       "releases: record it again",
+			       version);
 	if (is_truncated(h, size))
 		return problem(error, REPORT_BROKEN,
 			       "truncated: the report is longer than this file "

@@ -27,7 +27,8 @@
 #define REPORT_FRAMES_EARLY   "<callers unknown: before the unwinder was loaded>"
 
 #define REPORT_APPLICATION 0x7a6d6c63 /* "zmlc" */
-#define REPORT_VERSION	   1
+#define REPORT_VERSION	   2
+#define REPORT_OLDEST	   2 /* that is still read */
 
 enum report_problem {
 	REPORT_OK,

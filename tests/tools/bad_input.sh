@@ -172,6 +172,9 @@ for part in 50 100 512 4096 $((bytes / 2)) $((bytes - 4096)); do
 	refused "zleaks growth, the same" 3 zleaks "$ZLEAKS" growth "$T/cut.db"
 done
 cp "$T/whole.db" "$T/newer.db"
+cp "$T/newer.db" "$T/older.db"
+sqlite3 "$T/older.db" 'PRAGMA user_version = 1'
+refused 'zleaks, report of an older version' 3 zleaks "$ZLEAKS" "$T/older.db"
 sqlite3 "$T/newer.db" 'PRAGMA user_version = 1000000'
 refused 'zleaks, report of a newer version' 3 zleaks "$ZLEAKS" "$T/newer.db"
 cp "$T/whole.db" "$T/views.db"

@@ -10,7 +10,7 @@
 --   5 definite   2 of 1000 bytes by two threads, size classes 1008 and 2048
 -- tool (pid 101, complete): 5 reachable blocks of 16
 PRAGMA application_id = 0x7a6d6c63;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 INSERT INTO meta VALUES ('state', 'finished'), ('recorder_pid', 1), ('interval_s', 0.1);
 
 INSERT INTO process_info (process_id, pid, parent_pid, command, exe, cause, started, ended,

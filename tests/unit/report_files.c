@@ -119,7 +119,7 @@ damaged_reports(void)
 	sqlite3 *db = NULL;
 	sqlite3_open("hollow", &db);
 	sqlite3_exec(db,
-		     "PRAGMA application_id=0x7a6d6c63; PRAGMA user_version=1;"
+		     "PRAGMA application_id=0x7a6d6c63; PRAGMA user_version=2;"
 		     "CREATE TABLE t (x)",
 		     NULL, NULL, NULL);
 	sqlite3_close(db);
