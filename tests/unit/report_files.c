@@ -107,10 +107,13 @@ damaged_reports(void)
 	bad("short", REPORT_BROKEN, "truncated");
 	put("page", bytes, 4096);
 	bad("page", REPORT_BROKEN, "truncated");
-	bytes[63] = 2;
+	bytes[63] = 3;
 	put("newer", bytes, n);
-	bad("newer", REPORT_NEWER, "version 2");
+	bad("newer", REPORT_NEWER, "version 3");
 	bytes[63] = 1;
+	put("older", bytes, n);
+	bad("older", REPORT_BROKEN, "version 1");
+	bytes[63] = 2;
 	memset(bytes + 4000, 0x5a, n - 4000 - 4096);
 	memset(bytes + 100, 0x5a, 20);
 	put("malformed", bytes, n);
