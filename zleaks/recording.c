@@ -260,14 +260,16 @@ static void
 still_running(struct recording *r, const struct process *q)
 {
 	char text[UNITS_BYTES], n[32];
-	int64_t young = q->live_blocks - q->judged_blocks;
+	uint64_t live = count_shown(q->live_blocks);
+	uint64_t judged = count_shown(q->judged_blocks);
+	uint64_t young = live > judged ? live - judged : 0;
 
 	if (isnan(q->scan_t))
 		problem_add(r, q,
 			    "still running, no leak scan so far: kinds are not "
 			    "known (zrecord --scan-every)");
 	else if (q->live_blocks == UNKNOWN || q->judged_blocks == UNKNOWN ||
-		 young <= 0)
+		 !young)
 		problem_add(r, q,
 			    "still running: kinds are of the leak scan "
 			    "at %s",
@@ -277,7 +279,7 @@ still_running(struct recording *r, const struct process *q)
 			    "still running: kinds are of the leak scan at %s; "
 			    "%s block%s came since",
 			    units_time(text, q->scan_t),
-			    message_number(n, sizeof n, (uint64_t)young),
+			    message_number(n, sizeof n, young),
 			    young == 1 ? "" : "s");
 }
 
