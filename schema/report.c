@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEADER_BYTES = 100 };
+enum { HEADER_BYTES = 100, SETTLE_TRIES = 40, SETTLE_US = 50000 };
 
 static enum report_problem problem(struct report_error *, enum report_problem,
 				   const char *format, ...)
@@ -307,7 +307,14 @@ settle(const char *path, struct report_error *error)
 	    path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)0);
-		code = exec(db, "PRAGMA journal_mode=DELETE");
+		/* somebody may just be reading; no busy handler is asked here
+		 */
+		for (int i = 0; i < SETTLE_TRIES; i++) {
+			code = exec(db, "PRAGMA journal_mode=DELETE");
+			if (code != SQLITE_BUSY)
+				break;
+			usleep(SETTLE_US);
+		}
 	}
 	enum report_problem p = REPORT_OK;
 	if (code == SQLITE_BUSY)

@@ -88,7 +88,7 @@ has_names() { [ "$(query "$T/r.db" "SELECT count(*) > 0 FROM stack_frame
 wait_for has_names
 kill -KILL $recorder
 wait $recorder 2>/dev/null
-echo stop >"$T/stop"
+timeout 20 sh -c 'echo stop >"$1"' sh "$T/stop"
 doctor 'recorder killed' 3 'recorder .* ended before it had finished' "$T/r.db"
 check 'recorder killed: names are there' has_names
 wait_for [ -s "$T/out" ]
