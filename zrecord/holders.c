@@ -11,7 +11,12 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { STEPS_MAX = 40 };
+enum {
+	STEPS_MAX = 40,
+	LOSSES_MAX = 20000, /* blocks of which it is kept who held them last */
+	LOSSES_OF_STACK = 1000,
+	STACK_SLOTS = 1 << 16 /* stacks that share one share the number */
+};
 
 /* A run of equal links of a chain, from the root on. */
 struct step {
@@ -41,6 +46,7 @@ struct loss {
 };
 
 struct holders {
+	uint32_t next_node; /* holders_of's guess */
 	uint32_t taken; /* entries of the table of scans that were looked at */
 	struct graph *last;
 	struct roots *roots;
@@ -144,6 +150,10 @@ static void
 note_losses(struct holders *h, const struct graph *now)
 {
 	struct loss *l, *next;
+	uint32_t noted = HASH_COUNT(h->losses);
+	uint16_t *of_stack = calloc(STACK_SLOTS, sizeof *of_stack);
+	if (!of_stack)
+		return;
 	for (uint32_t i = 0; i < now->nodes; i++) {
 		const struct graph_node *n = &now->node[i];
 		if ((n->kind != ZS_INDIRECT && n->kind != ZS_DEFINITE) ||
@@ -156,9 +166,16 @@ note_losses(struct holders *h, const struct graph *now)
 		}
 		if (l)
 			l->scan = now->scan;
-		else if (n->before == ZS_REACHABLE || n->before == ZS_POSSIBLE)
+		else if ((n->before == ZS_REACHABLE ||
+			  n->before == ZS_POSSIBLE) &&
+			 noted < LOSSES_MAX &&
+			 of_stack[n->stack % STACK_SLOTS] < LOSSES_OF_STACK) {
 			note_loss(h, now, n->address);
+			noted++;
+			of_stack[n->stack % STACK_SLOTS]++;
+		}
 	}
+	free(of_stack);
 	HASH_ITER(hh, h->losses, l, next)
 	{
 		if (l->scan != now->scan)
@@ -365,15 +382,19 @@ void
 holders_of(const struct process *p, uint64_t address, unsigned verdict,
 	   struct holder *to)
 {
-	const struct holders *h = p->holders;
+	struct holders *h = p->holders;
 	const struct graph *g = h ? h->last : NULL;
 	struct loss *l = NULL;
 	*to = (struct holder){ 0 };
 	if (!g || verdict == ZS_UNSCANNED)
 		return;
-	uint32_t i = graph_find(g, address);
+	/* blocks mostly come in the order of the nodes */
+	uint32_t i = h->next_node;
+	if (i >= g->nodes || g->node[i].address != address)
+		i = graph_find(g, address);
 	if (i == GRAPH_NONE)
 		return;
+	h->next_node = i + 1;
 	if (g->node[i].type)
 		to->type = types_id(h->types, g->node[i].type);
 	if (g->holder)
