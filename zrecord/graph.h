@@ -33,6 +33,7 @@ struct graph_node {
 	uint32_t type;	      /* holders.c's; 0: not known */
 	uint8_t kind, before; /* enum zs_verdict: of this scan, of the last */
 	uint8_t recorded;
+	uint8_t noted; /* holders.c's: it may have a loss */
 };
 
 struct graph_edge {

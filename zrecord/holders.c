@@ -147,7 +147,7 @@ note_loss(struct holders *h, const struct graph *now, uint64_t address)
 }
 
 static void
-note_losses(struct holders *h, const struct graph *now)
+note_losses(struct holders *h, struct graph *now)
 {
 	struct loss *l, *next;
 	uint32_t noted = HASH_COUNT(h->losses);
@@ -155,7 +155,7 @@ note_losses(struct holders *h, const struct graph *now)
 	if (!of_stack)
 		return;
 	for (uint32_t i = 0; i < now->nodes; i++) {
-		const struct graph_node *n = &now->node[i];
+		struct graph_node *n = &now->node[i];
 		if ((n->kind != ZS_INDIRECT && n->kind != ZS_DEFINITE) ||
 		    !n->recorded)
 			continue;
@@ -164,6 +164,7 @@ note_losses(struct holders *h, const struct graph *now)
 			forget(h, l); /* another block, or found again */
 			l = NULL;
 		}
+		n->noted = 1;
 		if (l)
 			l->scan = now->scan;
 		else if ((n->before == ZS_REACHABLE ||
@@ -173,6 +174,8 @@ note_losses(struct holders *h, const struct graph *now)
 			note_loss(h, now, n->address);
 			noted++;
 			of_stack[n->stack % STACK_SLOTS]++;
+		} else {
+			n->noted = 0;
 		}
 	}
 	free(of_stack);
@@ -399,7 +402,8 @@ holders_of(const struct process *p, uint64_t address, unsigned verdict,
 		to->type = types_id(h->types, g->node[i].type);
 	if (g->holder)
 		holder_of_node(h, i, to);
-	if (verdict == ZS_DEFINITE || verdict == ZS_INDIRECT)
+	if (g->node[i].noted &&
+	    (verdict == ZS_DEFINITE || verdict == ZS_INDIRECT))
 		HASH_FIND(hh, h->losses, &address, sizeof address, l);
 	if (l)
 		l->still = 1;
