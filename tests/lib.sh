@@ -67,6 +67,21 @@ query()
 	    "$1" "$2" 2>&1
 }
 
+# make_report FILE [SQL...]: the report of tools/mkreport.sql, written by hand,
+# changed by the SQL.
+make_report()
+{
+	local file=$1
+	shift
+	rm -f "$file"
+	{
+		echo 'BEGIN;'
+		cat schema/tables.sql schema/views.sql tests/tools/mkreport.sql
+		printf '%s;\n' "$@"
+		echo 'COMMIT;'
+	} | sqlite3 -batch "$file" >/dev/null
+}
+
 # browse NAME FILE [OPTION..] <STEPS: opens a page in a browser (browse.py) and
 # keeps the answers in $T/NAME, a line each; its console must stay silent.
 # answer NAME N: the Nth of them.

@@ -5,20 +5,6 @@
 . tests/lib.sh
 export ZLEAKS
 
-# make_report FILE [SQL...]: mkreport.sql, changed by the SQL.
-make_report()
-{
-	local file=$1
-	shift
-	rm -f "$file"
-	{
-		echo 'BEGIN;'
-		cat schema/tables.sql schema/views.sql tests/tools/mkreport.sql
-		printf '%s;\n' "$@"
-		echo 'COMMIT;'
-	} | sqlite3 -batch "$file" >/dev/null
-}
-
 cat >"$T/check.py" <<'P'
 # check.py sarif|junit FILE REPORT: what SARIF 2.1.0 (sections 3.13 to 3.51) and
 # the usual JUnit schema demand, and the leaks of the report, all there once.

@@ -4,20 +4,6 @@
 # and a program that leaks more in its second half than in its first.
 . tests/lib.sh
 
-# make_report FILE [SQL...]: the report, changed by the SQL.
-make_report()
-{
-	local file=$1
-	shift
-	rm -f "$file"
-	{
-		echo 'BEGIN;'
-		cat schema/tables.sql schema/views.sql tests/tools/mkreport.sql
-		printf '%s;\n' "$@"
-		echo 'COMMIT;'
-	} | sqlite3 -batch "$file" >/dev/null
-}
-
 # status NAME EXPECTED ARGUMENT...: exit status; output in $T/out, $T/err
 status()
 {

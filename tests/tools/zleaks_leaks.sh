@@ -3,20 +3,6 @@
 # (mkreport.sql): every number here was computed from the comment there.
 . tests/lib.sh
 
-# make_report FILE [SQL...]: the report, changed by the SQL.
-make_report()
-{
-	local file=$1
-	shift
-	rm -f "$file"
-	{
-		echo 'BEGIN;'
-		cat schema/tables.sql schema/views.sql tests/tools/mkreport.sql
-		printf '%s;\n' "$@"
-		echo 'COMMIT;'
-	} | sqlite3 -batch "$file"
-}
-
 R=$T/r.db
 make_report "$R" 'SELECT 1' >/dev/null
 
