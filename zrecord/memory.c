@@ -131,23 +131,24 @@ read_own(struct memory *m, const struct process *p)
 	m->own_known = used != 0;
 }
 
-/* The last spot that begins at or before addr, if addr lies in it. */
-static struct spot *
-spot_at(const struct memory *m, uint64_t addr)
+/* How many spots begin at or before addr. */
+static size_t
+spots_up_to(const struct memory *m, uint64_t addr)
 {
-	uint32_t low = 0, high = m->spots;
+	size_t low = 0, high = m->spots;
 	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
+		size_t middle = low + (high - low) / 2;
 		if (m->spot[middle].base <= addr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low && addr < m->spot[low - 1].end ? &m->spot[low - 1] : NULL;
+	return low;
 }
 
-static int
-is_own(const struct memory *m, uint64_t addr)
+/* The same of own mappings. */
+static size_t
+owns_up_to(const struct memory *m, uint64_t addr)
 {
 	size_t low = 0, high = m->owns;
 	while (low < high) {
@@ -157,22 +158,30 @@ is_own(const struct memory *m, uint64_t addr)
 		else
 			high = middle;
 	}
-	return low && addr < m->own[low - 1].end;
+	return low;
+}
+
+static struct spot *
+spot_at(const struct memory *m, uint64_t addr)
+{
+	size_t n = spots_up_to(m, addr);
+	return n && addr < m->spot[n - 1].end ? &m->spot[n - 1] : NULL;
+}
+
+static int
+is_own(const struct memory *m, uint64_t addr)
+{
+	size_t n = owns_up_to(m, addr);
+	return n && addr < m->own[n - 1].end;
 }
 
 /* Does any region or own mapping touch [start, end)? */
 static int
 touches(const struct memory *m, uint64_t start, uint64_t end)
 {
-	if (spot_at(m, start) || is_own(m, start))
-		return 1;
-	for (uint32_t i = 0; i < m->spots; i++)
-		if (m->spot[i].base >= start && m->spot[i].base < end)
-			return 1;
-	for (size_t i = 0; i < m->owns; i++)
-		if (m->own[i].start >= start && m->own[i].start < end)
-			return 1;
-	return 0;
+	return spot_at(m, start) || is_own(m, start) ||
+	       spots_up_to(m, end - 1) > spots_up_to(m, start) ||
+	       owns_up_to(m, end - 1) > owns_up_to(m, start);
 }
 
 /* ---- pages ------------------------------------------------------------ */
