@@ -217,6 +217,13 @@ uint32_t zm_stack_get(struct zm_lthread *, const uintptr_t *pcs, unsigned n);
  * became invalid.  checked: this walk has looked for new modules. */
 uint32_t zm_node_look_up(struct zm_lthread *, uint32_t parent, uint64_t pc,
 			 bool *checked);
+static inline bool
+zm_node_is(uint32_t n, uint32_t parent, uint64_t pc)
+{
+	const struct zs_node *node = &zm_session.nodes[n];
+
+	return node->parent == parent && zs_node_pc(node) == pc;
+}
 /* The stack that ends at this node. */
 uint32_t zm_stack_new(uint32_t node);
 /* Changes when nodes or rules became invalid. */
@@ -342,12 +349,6 @@ extern unsigned (*zm_unwind)(uintptr_t *pcs, unsigned max);
 
 /* Loads libunwind; from the library's constructor. */
 void zm_unwind_start(void);
-/*
- * The stack to record for a call that returns to ra: frames below ra dropped,
- * depth limited, remarks added.  buf holds ZM_WALK_MAX addresses; *out points
- * into it.  Returns the number of frames, at least 1.
- */
-unsigned zm_unwind_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out);
 /* The state of the calling thread in its innermost frame of the program. */
 struct zm_frame {
 	uintptr_t sp; /* lowest live word of the stack */

@@ -39,14 +39,6 @@ mix(uint32_t parent, uint64_t pc)
 
 /* ---- the index -------------------------------------------------------- */
 
-static inline bool
-is_child(uint32_t n, uint32_t parent, uint64_t pc)
-{
-	const struct zs_node *node = &zm_session.nodes[n];
-
-	return node->parent == parent && zs_node_pc(node) == pc;
-}
-
 /* The child's node, or 0 and where it would go, and what would go there but
  * for the node. */
 static uint32_t
@@ -61,7 +53,7 @@ probe(const struct index *t, uint32_t parent, uint64_t pc, uint32_t *where,
 		uint64_t k = __atomic_load_n(&t->slot[i], __ATOMIC_ACQUIRE);
 		if (!k)
 			break;
-		if (!((k ^ h) >> 32) && is_child((uint32_t)k, parent, pc))
+		if (!((k ^ h) >> 32) && zm_node_is((uint32_t)k, parent, pc))
 			return (uint32_t)k;
 	}
 	*where = i;

@@ -307,8 +307,11 @@ single(uintptr_t *buf, uintptr_t ra, uintptr_t remark, uintptr_t **out)
 	return 2;
 }
 
-unsigned
-zm_unwind_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out)
+/* The stack of a call that returns to ra: frames below ra dropped, depth
+ * limited, remarks added.  buf holds ZM_WALK_MAX addresses; *out points into
+ * it.  Returns the number of frames, at least 1. */
+static unsigned
+whole_stack(uintptr_t *buf, uintptr_t ra, uintptr_t **out)
 {
 	unsigned max = ZM_WALK_MAX - 1;
 	unsigned depth = zm_session.depth;
@@ -347,7 +350,7 @@ by_libunwind(struct zm_lthread *t, uintptr_t ra)
 	int saved = errno;
 
 	zm_walk_begin(t);
-	unsigned n = zm_unwind_stack(t->pcs, ra, &pcs);
+	unsigned n = whole_stack(t->pcs, ra, &pcs);
 	zm_walk_end(t);
 	errno = saved;
 	return zm_stack_get(t, pcs, n);
@@ -375,12 +378,11 @@ deeper(struct zm_climb *c)
 static inline bool
 is_child(uint32_t n, uint32_t parent, uintptr_t pc)
 {
-	const struct zs_node *node = &zm_session.nodes[n];
-
 	return n < __atomic_load_n(&zm_session.h->nodes.count,
 				   __ATOMIC_ACQUIRE) &&
-	       node->parent == parent && zs_node_pc(node) == pc &&
-	       !zm_session.modules[zs_node_module(node)].unloaded_ns;
+	       zm_node_is(n, parent, pc) &&
+	       !zm_session.modules[zs_node_module(&zm_session.nodes[n])]
+		    .unloaded_ns;
 }
 
 /* The nodes of a path are mostly made one after the other. */
