@@ -330,9 +330,7 @@ print(const struct classes *c)
 		classes_csv(c, out.file);
 	else
 		classes_text(c, out.file);
-	if (output_close(&out) != 0)
-		return EXIT_UNREADABLE;
-	return c->recording->problem_count ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return page_close(&out, c->recording);
 }
 
 int

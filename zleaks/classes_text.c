@@ -21,26 +21,6 @@ struct page {
 };
 
 static void
-bytes_cell(struct table *t, int64_t n)
-{
-	char text[32];
-
-	table_cell(t, n == UNKNOWN
-			  ? "?"
-			  : message_bytes(text, sizeof text, count_shown(n)));
-}
-
-static void
-number_cell(struct table *t, int64_t n)
-{
-	char text[32];
-
-	table_cell(t, n == UNKNOWN
-			  ? "?"
-			  : message_number(text, sizeof text, count_shown(n)));
-}
-
-static void
 share_cell(struct table *t, int64_t part, int64_t whole)
 {
 	char text[UNITS_BYTES];
@@ -91,7 +71,7 @@ print_memory(const struct page *p, const struct part *part)
 	for (size_t i = 0; i < part->memory_count; i++) {
 		const struct memory_part *m = &part->memory[i];
 		table_cell(t, m->name);
-		bytes_cell(t, m->bytes);
+		page_bytes_cell(t, m->bytes);
 		share_cell(t, m->bytes, rss);
 		table_cell(t, m->bytes == UNKNOWN
 				  ? "not known: counted as anonymous"
@@ -149,10 +129,10 @@ class_cells(struct table *t, const char *zone, const char *class,
 {
 	table_cell(t, zone);
 	table_cell(t, class);
-	number_cell(t, blocks);
-	bytes_cell(t, asked);
-	bytes_cell(t, usable);
-	bytes_cell(t, usable - asked);
+	page_number_cell(t, blocks);
+	page_bytes_cell(t, asked);
+	page_bytes_cell(t, usable);
+	page_bytes_cell(t, usable - asked);
 	share_cell(t, usable - asked, usable);
 }
 
@@ -213,11 +193,11 @@ print_tiers(const struct page *p, const struct part *part)
 		const struct tier_row *r = &part->tier[i];
 		table_cell(t, r->zone);
 		table_cell(t, tier_names[r->tier]);
-		number_cell(t, r->regions);
-		bytes_cell(t, r->bytes);
-		bytes_cell(t, r->resident);
-		number_cell(t, r->live_blocks);
-		bytes_cell(t, r->usable);
+		page_number_cell(t, r->regions);
+		page_bytes_cell(t, r->bytes);
+		page_bytes_cell(t, r->resident);
+		page_number_cell(t, r->live_blocks);
+		page_bytes_cell(t, r->usable);
 		/* regions that came after the look have blocks but no known
 		 * pages; blocks that were never touched have none at all */
 		share_cell(t, r->usable,

@@ -61,12 +61,6 @@ events_close(struct events *e)
 	free(e);
 }
 
-unsigned
-events_broken(const struct events *e)
-{
-	return e->broken;
-}
-
 static int
 keep(const struct history_event *v, void *ctx)
 {
@@ -164,7 +158,7 @@ owners_close(struct owners *o)
 unsigned
 owners_broken(const struct owners *o)
 {
-	return events_broken(o->events);
+	return o->events->broken;
 }
 
 static size_t

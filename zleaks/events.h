@@ -18,8 +18,6 @@ int events_there(sqlite3 *);
 struct events *events_open(sqlite3 *, int64_t process_id);
 /* 1: *v and *process_id are set, 0: no more, -1: SQLite's error. */
 int events_next(struct events *, struct history_event *v, int64_t *process_id);
-/* Chunks that were broken and left out. */
-unsigned events_broken(const struct events *);
 void events_close(struct events *);
 
 /* An allocation with the free that ended it. */

@@ -296,12 +296,10 @@ flamegraph_main(const struct settings *settings, int argc, char **argv)
 		return EXIT_USAGE;
 	p.out = out.file;
 	print_picture(&p);
-	int bad = r->problem_count != 0;
+	int status = page_close(&out, r);
 	free(p.chosen);
 	calltree_free(p.tree);
 	stacks_free(stacks);
 	recording_close(r);
-	if (output_close(&out) != 0 || bad)
-		return EXIT_UNREADABLE;
-	return EXIT_CLEAN;
+	return status;
 }

@@ -367,9 +367,7 @@ print(const struct growth *g)
 		growth_json(g, out.file);
 	else
 		growth_text(g, out.file);
-	if (output_close(&out) != 0)
-		return EXIT_UNREADABLE;
-	return g->recording->problem_count ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return page_close(&out, g->recording);
 }
 
 int

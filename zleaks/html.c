@@ -303,7 +303,7 @@ html_main(const struct settings *settings, int argc, char **argv)
 	if (output_open(&out, settings->output) != 0)
 		return EXIT_USAGE;
 	write_page(&h, out.file);
-	int bad = h.recording->problem_count != 0;
+	int status = page_close(&out, h.recording);
 	free(h.shown);
 	leaks_free(&h.leaks);
 	growth_free(&h.growth);
@@ -311,7 +311,5 @@ html_main(const struct settings *settings, int argc, char **argv)
 	book_free(h.book);
 	stacks_free(h.stacks);
 	recording_close(h.recording);
-	if (output_close(&out) != 0 || bad)
-		return EXIT_UNREADABLE;
-	return EXIT_CLEAN;
+	return status;
 }

@@ -73,7 +73,5 @@ void html_trees(struct html *);
 
 /* Seconds to the microsecond; null when unknown */
 json_t *html_time(double);
-/* "live": .., all costs */
-json_t *html_costs(const uint64_t cost[COSTS]);
 
 #endif

@@ -19,8 +19,9 @@ number(uint64_t n)
 	    json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n));
 }
 
-json_t *
-html_costs(const uint64_t cost[COSTS])
+/* "live": .., all costs */
+static json_t *
+costs_json(const uint64_t cost[COSTS])
 {
 	json_t *j = json_checked(json_object());
 
@@ -294,7 +295,7 @@ html_trees(struct html *h)
 	struct rows r = { .tree = calltree_new(0) };
 
 	calltree_each_stack(h->recording, h->stacks, h->settings, take_row, &r);
-	json_out_member(&h->out, "totals", html_costs(r.tree->node[0].all));
+	json_out_member(&h->out, "totals", costs_json(r.tree->node[0].all));
 	json_out_member(&h->out, "stack_count",
 			json_integer((json_int_t)r.tree->stacks));
 	write_flame(h, r.tree);

@@ -131,9 +131,11 @@ mark_time(const struct recording *r, const struct process *p,
 
 /* ---- times ------------------------------------------------------------ */
 
-double
-moment_find(const struct recording *r, const struct process *p,
-	    const char *option, const char *text, int last)
+/* One moment; `last`: of several marks the last one.  NAN when the report's
+ * mark cannot be placed in this process.  Bad words end the program. */
+static double
+find(const struct recording *r, const struct process *p, const char *option,
+     const char *text, int last)
 {
 	double t;
 
@@ -151,9 +153,9 @@ moment_span(const struct recording *r, const struct process *p,
 	struct span span = { -INFINITY, INFINITY };
 
 	if (s->from)
-		span.from = moment_find(r, p, "from", s->from, 0);
+		span.from = find(r, p, "from", s->from, 0);
 	if (s->to)
-		span.to = moment_find(r, p, "to", s->to, 1);
+		span.to = find(r, p, "to", s->to, 1);
 	if (span.from > span.to)
 		die(EXIT_USAGE, "--to: %.3f s lies before --from, %.3f s",
 		    span.to, span.from);

@@ -31,11 +31,6 @@ struct span {
 struct span moment_span(const struct recording *, const struct process *,
 			const struct settings *);
 
-/* One moment; `last`: of several marks the last one.  NAN when the report's
- * mark cannot be placed in this process.  Bad words end the program. */
-double moment_find(const struct recording *, const struct process *,
-		   const char *option, const char *text, int last);
-
 /* Was any of the two given? */
 int moment_given(const struct settings *);
 

@@ -137,3 +137,23 @@ page_left_out(size_t n, FILE *out)
 	if (n)
 		fprintf(out, "%zu more not shown (-n 0 shows all)\n", n);
 }
+
+void
+page_number_cell(struct table *t, int64_t n)
+{
+	char text[32];
+
+	table_cell(t, n == UNKNOWN
+			  ? "?"
+			  : message_number(text, sizeof text, count_shown(n)));
+}
+
+void
+page_bytes_cell(struct table *t, int64_t n)
+{
+	char text[32];
+
+	table_cell(t, n == UNKNOWN
+			  ? "?"
+			  : message_bytes(text, sizeof text, count_shown(n)));
+}

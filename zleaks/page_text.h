@@ -4,6 +4,7 @@
 #ifndef ZLEAKS_PAGE_TEXT_H
 #define ZLEAKS_PAGE_TEXT_H
 
+#include "table.h"
 #include "zleaks.h"
 
 /* The process in two lines: its command; pid, how long it ran, how it ended.
@@ -28,6 +29,10 @@ void page_parts(const char *text, const char *between, size_t columns,
 
 /* "1 thread", "2 threads", "3 size classes" */
 void page_count(FILE *, unsigned long long n, const char *thing);
+
+/* A cell with a count or with bytes; "?" when it is not known. */
+void page_number_cell(struct table *, int64_t n);
+void page_bytes_cell(struct table *, int64_t n);
 
 /* "12 more not shown (-n 0 shows all)", nothing for 0. */
 void page_left_out(size_t n, FILE *);

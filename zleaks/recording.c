@@ -236,6 +236,14 @@ read_processes(struct recording *r, int64_t pid)
 	sqlite3_finalize(st);
 }
 
+int
+page_close(struct output *out, const struct recording *r)
+{
+	if (output_close(out) != 0)
+		return EXIT_UNREADABLE;
+	return r->problem_count ? EXIT_UNREADABLE : EXIT_CLEAN;
+}
+
 const struct process *
 recording_process(const struct recording *r, int64_t id)
 {

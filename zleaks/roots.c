@@ -353,11 +353,9 @@ roots_main(const struct settings *settings, int argc, char **argv)
 		return EXIT_USAGE;
 	p.style = style_for(settings, p.out.file);
 	print(&p);
-	int bad = p.recording->problem_count != 0;
+	int status = page_close(&p.out, p.recording);
 	holders_free(p.holders);
 	stacks_free(p.stacks);
 	recording_close(p.recording);
-	if (output_close(&p.out) != 0)
-		return EXIT_UNREADABLE;
-	return bad ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return status;
 }

@@ -211,11 +211,9 @@ stacks_main(const struct settings *settings, int argc, char **argv)
 		json_page(&p);
 	else
 		print_page(&p);
-	int bad = p.recording->problem_count != 0;
+	int status = page_close(&p.out, p.recording);
 	calltree_free(p.tree);
 	stacks_free(stacks);
 	recording_close(p.recording);
-	if (output_close(&p.out) != 0)
-		return EXIT_UNREADABLE;
-	return bad ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return status;
 }

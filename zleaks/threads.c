@@ -302,9 +302,7 @@ print(const struct threads *s)
 		threads_csv(s, out.file);
 	else
 		threads_text(s, out.file);
-	if (output_close(&out) != 0)
-		return EXIT_UNREADABLE;
-	return s->recording->problem_count ? EXIT_UNREADABLE : EXIT_CLEAN;
+	return page_close(&out, s->recording);
 }
 
 int

@@ -15,19 +15,9 @@ enum { STACKS_SHOWN = 2, THREADS_SHOWN = 5 };
 #define WORTH_NAMING 0.01 /* of the live bytes of the process */
 
 static void
-number_cell(struct table *t, int64_t n)
-{
-	char text[32];
-
-	table_cell(t, n == UNKNOWN
-			  ? "?"
-			  : message_number(text, sizeof text, count_shown(n)));
-}
-
-static void
 row(struct table *table, const struct thread *t)
 {
-	char *label = thread_label(t), time[UNITS_BYTES], bytes[32];
+	char *label = thread_label(t), time[UNITS_BYTES];
 
 	table_cell(table, label);
 	if (t->tid == UNKNOWN)
@@ -37,14 +27,11 @@ row(struct table *table, const struct thread *t)
 	table_cell(table,
 		   isnan(t->started) ? "" : units_time(time, t->started));
 	table_cell(table, isnan(t->ended) ? "" : units_time(time, t->ended));
-	number_cell(table, t->allocations);
-	number_cell(table, t->frees);
-	table_cell(table, t->bytes == UNKNOWN
-			      ? "?"
-			      : message_bytes(bytes, sizeof bytes,
-					      count_shown(t->bytes)));
-	number_cell(table, t->live_blocks);
-	number_cell(table, t->live_bytes);
+	page_number_cell(table, t->allocations);
+	page_number_cell(table, t->frees);
+	page_bytes_cell(table, t->bytes);
+	page_number_cell(table, t->live_blocks);
+	page_number_cell(table, t->live_bytes);
 	free(label);
 }
 

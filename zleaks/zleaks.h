@@ -196,6 +196,10 @@ struct recording *recording_open(const char *path, const struct settings *);
 void recording_close(struct recording *);
 const struct process *recording_process(const struct recording *, int64_t id);
 
+/* Closes a page that says what is missing; the exit status: 3 when something
+ * is, or when the page could not be written. */
+int page_close(struct output *, const struct recording *);
+
 /* A prepared statement; -1 as argument count ends the bindings.  Errors end
  * the program with status 3. */
 sqlite3_stmt *recording_sql(const struct recording *, const char *sql);
