@@ -409,6 +409,16 @@ has_changed(const struct process *p)
 	return (now > then ? now - then : then - now) > then / 64;
 }
 
+/* Is the program looking for leaks?  What that takes is gone at once. */
+static int
+is_scanning(struct process *p)
+{
+	const struct zs_header *h = &p->seg.h;
+	return segment_refresh(&p->seg) == 0 &&
+	       h->scans_begun != h->scans_done &&
+	       !(h->trouble & ZS_TROUBLE_SCAN_FAILED);
+}
+
 void
 memory_look(struct process *p)
 {
@@ -416,7 +426,15 @@ memory_look(struct process *p)
 	if (begin < p->next_memory ||
 	    (begin < p->idle_memory && !has_changed(p)))
 		return;
+	if (p->memory && is_scanning(p))
+		return;
+	uint32_t scans = p->seg.h.scans_begun;
 	struct memory *m = look(p);
+	if (m && p->memory && segment_refresh(&p->seg) == 0 &&
+	    p->seg.h.scans_begun != scans) {
+		discard(m);
+		m = NULL;
+	}
 	double end = seconds_now();
 	cpu = cpu_seconds() - cpu;
 	p->next_memory = end + LOOK_LEAST + cpu * LOOK_SHARE;
