@@ -411,11 +411,9 @@ has_changed(const struct process *p)
 
 /* Is the program looking for leaks?  What that takes is gone at once. */
 static int
-is_scanning(struct process *p)
+is_scanning(const struct zs_header *h)
 {
-	const struct zs_header *h = &p->seg.h;
-	return segment_refresh(&p->seg) == 0 &&
-	       h->scans_begun != h->scans_done &&
+	return h->scans_begun != h->scans_done &&
 	       !(h->trouble & ZS_TROUBLE_SCAN_FAILED);
 }
 
@@ -426,7 +424,9 @@ memory_look(struct process *p)
 	if (begin < p->next_memory ||
 	    (begin < p->idle_memory && !has_changed(p)))
 		return;
-	if (p->memory && is_scanning(p))
+	/* regions that came since the last sample are to be known */
+	if (segment_refresh(&p->seg) == 0 && p->memory &&
+	    is_scanning(&p->seg.h))
 		return;
 	uint32_t scans = p->seg.h.scans_begun;
 	struct memory *m = look(p);
